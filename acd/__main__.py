@@ -1,0 +1,5 @@
+"""`python -m acd` is `guichet`."""
+
+from acd.cli import main
+
+main()

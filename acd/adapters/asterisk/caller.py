@@ -1,0 +1,195 @@
+"""A caller's channel over FastAGI, behind the CallerChannel port."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+import structlog
+
+from acd.adapters.asterisk import dialplan
+from acd.adapters.asterisk.fastagi import (
+    AgiCommandError,
+    AgiConnectionLostError,
+    AgiDeadlineError,
+    AgiHangupError,
+    AgiSession,
+    SessionEnd,
+)
+from acd.service.ports import CallerChannel, CallerHungUpError, ChannelFacts, ControlLostError, DialStatus, Keyed
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+ALL_KEYS = "0123456789*#"
+
+# DIALSTATUS of app_dial
+_DIAL_STATUS = {
+    "ANSWER": DialStatus.ANSWERED,
+    "NOANSWER": DialStatus.NO_ANSWER,
+    "BUSY": DialStatus.BUSY,
+    "CHANUNAVAIL": DialStatus.UNREACHABLE,
+    "CONGESTION": DialStatus.FAILED,
+}
+
+_VARIABLES = {
+    "stage": dialplan.STAGE,
+    "queue": dialplan.QUEUE,
+    "queued_at": dialplan.QUEUED_AT,
+    "priority": dialplan.PRIORITY,
+    "language": dialplan.LANGUAGE,
+    "ticket": dialplan.TICKET,
+    "ivr_session": dialplan.IVR_SESSION,
+}
+
+
+class AgiCallerChannel(CallerChannel):
+    def __init__(self, session: AgiSession, music_class: str) -> None:
+        self._session = session
+        self._music_class = music_class
+        self.facts = channel_facts(session)
+
+    async def set_state(self, **variables: str) -> None:
+        with _call_errors():
+            await self._session.set_variables(
+                {dialplan.SEEN: "1"} | {_VARIABLES[name]: value for name, value in variables.items()}
+            )
+
+    async def play(self, sounds: Sequence[str]) -> None:
+        with _call_errors():
+            for sound in sounds:
+                await self._play_one(sound, "")
+
+    async def _play_one(self, sound: str, interrupt_keys: str) -> str:
+        try:
+            return await self._session.stream_file(sound, interrupt_keys)
+        except AgiCommandError as error:
+            # A file that cannot be played must not end the call: the menu goes on without it.
+            log.warning("prompt_not_played", sound=sound, error=str(error))
+            return ""
+
+    async def collect(
+        self,
+        sounds: Sequence[str],
+        *,
+        max_digits: int,
+        terminator: str | None,
+        timeout: timedelta,
+        digit_timeout: timedelta,
+    ) -> Keyed:
+        with _call_errors():
+            key = ""
+            for sound in sounds:
+                key = await self._play_one(sound, ALL_KEYS)
+                if key:
+                    break
+            digits = ""
+            if not key:
+                key = await self._session.wait_for_digit(timeout)
+            while key:
+                if key == terminator:
+                    return Keyed(digits, is_complete=True)
+                digits += key
+                if len(digits) >= max_digits:
+                    return Keyed(digits, is_complete=True)
+                key = await self._session.wait_for_digit(digit_timeout)
+            return Keyed(digits, is_complete=False)
+
+    async def start_music(self) -> None:
+        with _call_errors():
+            await self._session.set_music(True, self._music_class)
+
+    async def idle_until(self, happens: asyncio.Future[T]) -> T:
+        """The session's own event and the wish are both futures of this loop: waiting costs no wake-up."""
+        gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        unsubscribe = self._session.on_end(lambda: None if gone.done() else gone.set_result(None))
+        try:
+            await asyncio.wait((happens, gone), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            unsubscribe()
+            gone.cancel()
+        if not happens.done():
+            raise self._gone()
+        return happens.result()
+
+    async def dial(self, extension: str, offer_time: timedelta) -> DialStatus:
+        """`m` plays music to the caller while it rings (without it they would hear ringing after music), `g` lets the
+        channel go on when the agent hangs up first. Dial's own bridge outlives this service."""
+        target = f"PJSIP/{dialplan.phone_endpoint(extension)}"
+        seconds = max(1, round(offer_time.total_seconds()))
+        try:
+            await self._session.exec("Dial", target, str(seconds), f"gm({self._music_class})")
+            status = await self._session.get_variable("DIALSTATUS")
+        except AgiHangupError:
+            raise CallerHungUpError(after_talk=await self._was_answered()) from None
+        except (AgiConnectionLostError, AgiDeadlineError) as error:
+            raise ControlLostError(str(error)) from error
+        return _DIAL_STATUS.get(status or "", DialStatus.FAILED)
+
+    async def _was_answered(self) -> bool:
+        """GET VARIABLE still works on a channel that hung up, as long as AGI has it."""
+        try:
+            reply = await self._session.command("GET", "VARIABLE", "DIALSTATUS", deadline=timedelta(seconds=1))
+        except (AgiHangupError, AgiConnectionLostError, AgiDeadlineError):
+            return False
+        return reply.code == 200 and reply.data == "ANSWER"
+
+    async def finish(self) -> None:
+        with _call_errors():
+            await self._session.set_variable(dialplan.DONE, "1")
+            await self._session.hangup()
+
+    def _gone(self) -> Exception:
+        if self._session.ended is SessionEnd.HANGUP:
+            return CallerHungUpError()
+        return ControlLostError("the AGI connection ended")
+
+
+@contextmanager
+def _call_errors() -> Iterator[None]:
+    try:
+        yield
+    except AgiHangupError:
+        raise CallerHungUpError from None
+    except (AgiConnectionLostError, AgiDeadlineError) as error:
+        raise ControlLostError(str(error)) from error
+
+
+def channel_facts(session: AgiSession) -> ChannelFacts:
+    """What Asterisk says of the channel, and what the dialplan hands over (see `dialplan.AGI_ARGUMENTS`)."""
+    names = [name for name, _ in dialplan.AGI_ARGUMENTS[1:]]  # the server took the token out
+    said = dict.fromkeys(names, "") | dict(zip(names, session.arguments, strict=False))
+    environment = session.environment
+    return ChannelFacts(
+        linkedid=said["linkedid"] or environment.get("agi_uniqueid", ""),
+        channel=environment.get("agi_channel", ""),
+        caller_number=_known(environment.get("agi_callerid", "")),
+        caller_name=_known(environment.get("agi_calleridname", "")),
+        called_number=said["called_number"] or environment.get("agi_extension", ""),
+        stage=said["stage"],
+        queue=said["queue"],
+        queued_at=_instant(said["queued_at"]),
+        started_at=_instant(said["started_at"]),
+        priority=int(said["priority"]) if said["priority"].isdecimal() else None,
+        language=said["language"],
+        ticket=said["ticket"],
+        ivr_session=said["ivr_session"],
+        reservation=said["reservation"],
+        agent=said["agent"],
+        was_answered=said["dial_status"] == "ANSWER",
+    )
+
+
+def _known(value: str) -> str:
+    return "" if value == "unknown" else value  # Asterisk's word for nothing presented
+
+
+def _instant(epoch: str) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(float(epoch), UTC) if epoch else None
+    except (ValueError, OverflowError, OSError):
+        return None

@@ -1,0 +1,47 @@
+"""The agreement between the dialplan and the service: names of channel variables and order of AGI arguments.
+
+`config/asterisk/extensions.conf.j2` is rendered from these names, the FastAGI side reads them: one place for both,
+because the channel carries the call's state across a restart of the service.
+"""
+
+from __future__ import annotations
+
+AGI_SCRIPT = "call"
+
+# Arguments of AGI(agi://host:port/call,...) in order. The first is the installation token. "expression" is what
+# the dialplan writes there; the service finds the value under the name.
+AGI_ARGUMENTS: tuple[tuple[str, str], ...] = (
+    ("token", "@token@"),
+    ("linkedid", "${CHANNEL(linkedid)}"),
+    ("called_number", "${GUICHET_DID}"),
+    ("stage", "${GUICHET_STAGE}"),
+    ("queue", "${GUICHET_QUEUE}"),
+    ("queued_at", "${GUICHET_QUEUED_AT}"),
+    ("started_at", "${GUICHET_STARTED_AT}"),
+    ("priority", "${GUICHET_PRIORITY}"),
+    ("language", "${GUICHET_LANGUAGE}"),
+    ("ticket", "${GUICHET_TICKET}"),
+    ("ivr_session", "${GUICHET_IVR}"),
+    ("reservation", "${GUICHET_RESERVATION}"),
+    ("agent", "${GUICHET_AGENT}"),
+    ("dial_status", "${DIALSTATUS}"),
+    ("answered_time", "${ANSWEREDTIME}"),
+)
+
+STAGE = "GUICHET_STAGE"
+QUEUE = "GUICHET_QUEUE"
+QUEUED_AT = "GUICHET_QUEUED_AT"
+STARTED_AT = "GUICHET_STARTED_AT"
+PRIORITY = "GUICHET_PRIORITY"
+LANGUAGE = "GUICHET_LANGUAGE"
+TICKET = "GUICHET_TICKET"
+IVR_SESSION = "GUICHET_IVR"
+RESERVATION = "GUICHET_RESERVATION"
+AGENT = "GUICHET_AGENT"
+SEEN = "GUICHET_SEEN"  # "1": a service has taken this call up since the dialplan last asked for one
+DONE = "GUICHET_DONE"  # "1": only the service sets it; AGISTATUS says nothing about it (see design.md section 2)
+
+
+def phone_endpoint(extension: str) -> str:
+    """The PJSIP endpoint of an agent's phone. Never a bare number: a caller's From header cannot collide with it."""
+    return f"agent-{extension}"

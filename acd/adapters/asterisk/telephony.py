@@ -1,0 +1,85 @@
+"""The switch behind the Telephony port: AMI events in, AMI actions out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+
+import structlog
+
+from acd.adapters.asterisk.ami import AmiAddress, AmiError, AmiEvent, AmiLink, AmiRefusedError
+from acd.adapters.asterisk.translate import extension_of, translate
+from acd.service.ports import Clock, LiveChannels, Telephony, TelephonyError, TelephonyFact
+from acd.service.tasks import BackgroundTasks
+
+log = structlog.get_logger(__name__)
+
+
+class AsteriskTelephony(Telephony):
+    """All live channels are told after each login."""
+
+    def __init__(self, address: AmiAddress, clock: Clock, tasks: BackgroundTasks, *, deadline: timedelta) -> None:
+        self._clock = clock
+        self._tasks = tasks
+        self._hear: Callable[[TelephonyFact], None] = _nobody
+        self._link = AmiLink(address, on_event=self._on_event, resync=self._resync, deadline=deadline)
+        self._legs: dict[str, str] = {}  # Linkedid -> the agent's channel that rings or talks
+        self._stops: set[str] = set()  # Linkedids whose next leg must not ring
+
+    @property
+    def link(self) -> AmiLink:
+        return self._link
+
+    def listen(self, hear: Callable[[TelephonyFact], None]) -> None:
+        self._hear = hear
+
+    def connected(self) -> AbstractAsyncContextManager[AmiLink]:
+        return self._link
+
+    async def stop_ringing(self, linkedid: str) -> None:
+        channel = self._legs.get(linkedid)
+        if channel is None:
+            self._stops.add(linkedid)
+            return
+        await self._hang_up(channel)
+
+    def dial_is_over(self, linkedid: str) -> None:
+        self._stops.discard(linkedid)
+        self._legs.pop(linkedid, None)
+
+    async def _hang_up(self, channel: str) -> None:
+        try:
+            await self._link.action("Hangup", {"Channel": channel})
+        except AmiRefusedError:
+            log.debug("channel_gone_before_hangup")  # "No such channel": what was wanted has come about
+        except AmiError as error:
+            raise TelephonyError(f"Hangup: {error}") from error
+
+    def _on_event(self, event: AmiEvent) -> None:
+        if event.name == "DialBegin":
+            self._dial_began(event)
+            return
+        fact = translate(event)
+        if fact is not None:
+            self._hear(fact)
+
+    def _dial_began(self, event: AmiEvent) -> None:
+        channel, linkedid = event.get("DestChannel") or "", event.get("Linkedid") or ""
+        if extension_of(channel) is None or not linkedid:
+            return
+        self._legs[linkedid] = channel
+        if linkedid in self._stops:
+            self._stops.discard(linkedid)
+            self._tasks.start(self._hang_up(channel), "hang_up_leg")
+
+    async def _resync(self) -> None:
+        observed_at = self._clock.now()
+        channels = await self._link.events_session.list_action("CoreShowChannels")
+        live = frozenset(channel["Linkedid"] for channel in channels if channel.get("Linkedid"))
+        log.info("asterisk_resynchronised", channels=len(channels), calls=len(live))
+        self._hear(LiveChannels(live, observed_at))
+
+
+def _nobody(fact: TelephonyFact) -> None:
+    """Before `listen`: nobody is there to hear."""

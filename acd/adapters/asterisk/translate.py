@@ -1,0 +1,37 @@
+"""AMI events into the facts the service understands. Channel, Uniqueid and interface names stop here."""
+
+from __future__ import annotations
+
+import re
+
+from acd.adapters.asterisk.ami import AmiEvent
+from acd.service.ports import CallerGone, LegAnswered, LegRinging, TelephonyFact
+
+# "PJSIP/agent-1001-0000002a": the channel of an agent's phone
+_AGENT_CHANNEL = re.compile(r"^PJSIP/agent-([0-9]{2,8})-[0-9a-f]+$")
+
+
+def extension_of(channel: str) -> str | None:
+    found = _AGENT_CHANNEL.match(channel)
+    return found.group(1) if found else None
+
+
+def translate(event: AmiEvent) -> TelephonyFact | None:
+    """None for events that tell the service nothing.
+
+    A caller's own channel is the first of its Linkedid, so its Uniqueid is the Linkedid.
+    """
+    match event.name:
+        case "DialState" if event.get("DialStatus") == "RINGING":
+            return _leg(event, LegRinging)
+        case "DialEnd" if event.get("DialStatus") == "ANSWER":
+            return _leg(event, LegAnswered)
+        case "Hangup" if event.get("Uniqueid") == event.get("Linkedid"):
+            return CallerGone(event["Linkedid"])
+    return None
+
+
+def _leg(event: AmiEvent, fact: type[LegRinging] | type[LegAnswered]) -> TelephonyFact | None:
+    extension = extension_of(event.get("DestChannel") or "")
+    linkedid = event.get("Linkedid") or event.get("DestLinkedid")
+    return fact(linkedid, extension) if extension and linkedid else None

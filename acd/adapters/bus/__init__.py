@@ -1,0 +1,1 @@
+"""The journal of events, in this process or on a Redis stream."""

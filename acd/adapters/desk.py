@@ -1,0 +1,194 @@
+"""The service desk behind the Desk port: ticketing's own words here, the call's words outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import structlog
+
+from acd.domain.call import Call
+from acd.domain.caller import Caller, CallerContext, Certainty, ContactCard, RecentCallCard, TicketCard
+from acd.domain.effects import CommitTicket
+from acd.service.ports import Desk, DeskError
+from acd.service.views import draft_title
+from ticketing import api as ticketing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+log = structlog.get_logger(__name__)
+
+
+class TicketingDesk(Desk):
+    """`region`: whose national numbers are read; `is_internal`: tells this site's extensions."""
+
+    def __init__(
+        self,
+        desk: ticketing.Desk,
+        *,
+        region: str,
+        is_internal: Callable[[str], bool],
+        queue_label: Callable[[str], str],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._desk = desk
+        self._region = region
+        self._is_internal = is_internal
+        self._queue_label = queue_label
+        self._now = now
+
+    def classify(self, number: str, name: str) -> Caller:
+        sorted_number = self._sorted(number)
+        return Caller(number=number, name=name, number_kind=sorted_number.kind, e164=sorted_number.e164)
+
+    async def identify(self, caller: Caller) -> tuple[Caller, CallerContext]:
+        with _desk_errors():
+            found = await self._desk.identify(self._sorted(caller.number))
+            context = await self._desk.caller_context(found)
+        identified = Caller(
+            number=caller.number,
+            name=caller.name,
+            number_kind=caller.number_kind,
+            e164=caller.e164,
+            certainty=Certainty(found.certainty),
+            contacts=tuple(_contact_card(contact) for contact in found.contacts),
+        )
+        return identified, self._context(context)
+
+    async def check_ticket(self, caller: Caller, context: CallerContext, digits: str) -> CallerContext | None:
+        if not self._desk.is_ticket_number(digits):
+            return None
+        with _desk_errors():
+            found = await self._desk.identify(self._sorted(caller.number))
+            checked = await self._desk.caller_context(found, digits)
+        return self._context(checked) if checked.linked_ticket is not None else None
+
+    async def record_interactions(self, calls: Sequence[Call]) -> None:
+        with _desk_errors():
+            await self._desk.record_interactions([self._record(call) for call in calls])
+
+    async def commit_ticket(self, wish: CommitTicket) -> str | None:
+        record = self._record(wish.call, wish)
+        with _desk_errors():
+            try:
+                ref = await self._desk.commit_call(record, self._disposition(wish))
+            except (ticketing.TicketNotFoundError, ticketing.DispositionError) as error:
+                # The agent's word cannot be carried out; the call must not lose its ticket for that.
+                log.warning("disposition_not_possible", call_id=wish.call.call_id, error=str(error))
+                ref = await self._desk.commit_call(record, self._to_qualify(wish))
+        return ref.number if ref is not None else None
+
+    # translation ---------------------------------------------------------------------------------------------
+
+    def _sorted(self, number: str) -> ticketing.CallerNumber:
+        return ticketing.normalise(number, self._region, is_internal=self._is_internal)
+
+    def _disposition(self, wish: CommitTicket) -> ticketing.Disposition:
+        if wish.code in {kind.value for kind in ticketing.DispositionKind if kind.leaves_no_ticket}:
+            return ticketing.Disposition(
+                kind=ticketing.DispositionKind(wish.code), title=wish.title, note=wish.note, code=wish.code
+            )
+        link_to = wish.link_to or wish.call.keyed_ticket
+        if wish.to_qualify:
+            return self._to_qualify(wish)
+        kind = ticketing.DispositionKind.LINKED if link_to else ticketing.DispositionKind.NEW
+        return ticketing.Disposition(
+            kind=kind, title=self._title(wish), note=wish.note, code=wish.code, link_to=link_to
+        )
+
+    def _to_qualify(self, wish: CommitTicket) -> ticketing.Disposition:
+        return ticketing.Disposition(
+            kind=ticketing.DispositionKind.TO_QUALIFY,
+            title=self._title(wish),
+            note=wish.note,
+            code=wish.code,
+            link_to=wish.call.keyed_ticket,
+        )
+
+    def _title(self, wish: CommitTicket) -> str:
+        return wish.title or draft_title(wish.call, self._queue_label(wish.call.queue or ""))
+
+    def _record(self, call: Call, wish: CommitTicket | None = None) -> ticketing.InteractionRecord:
+        termination = call.termination
+        return ticketing.InteractionRecord(
+            linkedid=call.linkedid,
+            as_of=self._now(),
+            caller_given=call.caller.number or None,
+            caller_kind=ticketing.NumberKind(call.caller.number_kind),
+            caller_e164=call.caller.e164,
+            caller_name=call.caller.name or None,
+            called_number=call.called_number,
+            certainty=ticketing.Certainty(call.caller.certainty),
+            contact_ids=tuple(ticketing.ContactId(card.contact_id) for card in call.caller.contacts),
+            queue=call.queue,
+            language=call.language,
+            ivr_path=tuple(f"{step.node}:{step.keys}" if step.keys else step.node for step in call.ivr_path),
+            keyed_digits={step.node: step.keys for step in call.ivr_path if step.keys},
+            keyed_ticket=call.keyed_ticket,
+            started_at=call.started_at,
+            queued_at=call.queued_at,
+            offered_at=call.offered_at,
+            answered_at=call.answered_at,
+            talk_ended_at=call.talk_ended_at,
+            ended_at=call.ended_at,
+            wrap_up_ended_at=wish.wrap_up_ended_at if wish else None,
+            agent_id=call.agent_id,
+            wrap_up_code=(wish.code or None) if wish else None,
+            note=(wish.note or None) if wish else None,
+            termination_result=termination.result if termination else None,
+            termination_reason=termination.reason if termination else None,
+        )
+
+    @staticmethod
+    def _context(context: ticketing.CallerContext) -> CallerContext:
+        return CallerContext(
+            open_tickets=tuple(_ticket_card(ticket) for ticket in context.open_tickets),
+            recent_tickets=tuple(_ticket_card(ticket) for ticket in context.recent_tickets),
+            recent_calls=tuple(_call_card(interaction) for interaction in context.recent_interactions),
+            linked_ticket=_ticket_card(context.linked_ticket) if context.linked_ticket else None,
+        )
+
+
+@contextmanager
+def _desk_errors() -> Iterator[None]:
+    try:
+        yield
+    except ticketing.DatabaseError as error:
+        raise DeskError(str(error)) from error
+
+
+def _contact_card(contact: ticketing.Contact) -> ContactCard:
+    return ContactCard(
+        contact_id=contact.id,
+        name=contact.name,
+        organisation=contact.organisation,
+        vip=contact.vip,
+        contract=contact.contract,
+        site=contact.site,
+        language=contact.language,
+        email=contact.emails[0] if contact.emails else "",
+    )
+
+
+def _ticket_card(ticket: ticketing.Ticket) -> TicketCard:
+    return TicketCard(
+        number=ticket.number,
+        title=ticket.title,
+        status=ticket.status,
+        created_at=ticket.created_at,
+        queue=ticket.queue,
+        contact_name=ticket.contact_name,
+    )
+
+
+def _call_card(interaction: ticketing.Interaction) -> RecentCallCard:
+    return RecentCallCard(
+        started_at=interaction.started_at or interaction.as_of,
+        queue=interaction.queue or "",
+        agent_name=interaction.agent_id.removeprefix("agent_") if interaction.agent_id else "",
+        result=interaction.termination_result or "",
+        ticket_number=interaction.ticket_number or "",
+    )

@@ -1,0 +1,288 @@
+"""START READING HERE: everything is built in this file, and nowhere else.
+
+    build_core(site, ports)      the engine and the service round it, on whatever ports it is given (tests give fakes)
+    open_guichet(site, secrets)  the whole of it on real adapters: Asterisk, database, HTTP
+
+The way of a call through it:
+
+    adapters/asterisk/fastagi -> service/switchboard -> service/call_flow      a caller's channel and its story
+        -> service/dispatcher -> domain/engine                                 commands in, events and effects out
+        -> service/screens (events: pop, boards)   service/desk_writer (effects: interactions, tickets)
+        -> service/switchboard (effect RingAgent) -> the caller's flow -> Dial
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from acd.adapters.asterisk.ami import AmiAddress
+from acd.adapters.asterisk.caller import AgiCallerChannel
+from acd.adapters.asterisk.fastagi import AgiSession, FastAgiServer
+from acd.adapters.asterisk.telephony import AsteriskTelephony
+from acd.adapters.bus.journal import open_journal
+from acd.adapters.clock import LoopTimers, SystemClock
+from acd.adapters.desk import TicketingDesk
+from acd.adapters.prompts import PromptLibrary
+from acd.adapters.store.users import SqlUserDirectory
+from acd.domain import effects as fx
+from acd.domain.agent import AgentProfile
+from acd.domain.commands import Command, ConfigureQueues, RegisterAgent
+from acd.domain.engine import Engine
+from acd.domain.ids import agent_id_of
+from acd.domain.metrics import QueueStatistics
+from acd.secrets import Secrets
+from acd.service.call_flow import FlowServices
+from acd.service.desk_writer import DeskWriter
+from acd.service.dispatcher import Dispatcher
+from acd.service.ports import Clock, Desk, Journal, Prompts, Role, Telephony, Timers, User
+from acd.service.screens import ScheduleFlush, Screens
+from acd.service.switchboard import Switchboard
+from acd.service.tasks import BackgroundTasks
+from acd.site import Site
+from acd.web.app import WebServices, build_app, serve
+from acd.web.metrics import Metrics
+from routing.model import canonical
+from ticketing import api as ticketing
+
+log = structlog.get_logger(__name__)
+
+DRAIN_LIMIT = timedelta(seconds=10)  # at the end, for interactions and tickets not yet written
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """What the core stands on."""
+
+    clock: Clock
+    timers: Callable[[Clock, Callable[[Command], None]], Timers]
+    desk: Desk
+    telephony: Telephony
+    prompts: Prompts
+    journal: Journal
+    schedule: ScheduleFlush
+    tasks: BackgroundTasks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Core:
+    dispatcher: Dispatcher
+    engine: Engine
+    statistics: QueueStatistics
+    screens: Screens
+    switchboard: Switchboard
+    writer: DeskWriter
+
+
+def build_core(site: Site, ports: Ports) -> Core:
+    """Wire the service. Nothing runs yet but what the caller starts: `writer.run()`, and calls that come in."""
+    engine = Engine()
+    dispatcher = Dispatcher(engine, ports.clock)
+    statistics = QueueStatistics()
+    screens = Screens(engine.state, statistics, ports.clock, ports.schedule)
+    writer = DeskWriter(ports.desk, dispatcher.submit)
+    timers = ports.timers(ports.clock, dispatcher.submit)
+    switchboard = Switchboard(
+        FlowServices(
+            submit=dispatcher.submit,
+            state=engine.state,
+            clock=ports.clock,
+            desk=ports.desk,
+            prompts=ports.prompts,
+            telephony=ports.telephony,
+            tasks=ports.tasks,
+            route_of=site.route_of,
+            default_language=site.settings.service.language,
+        )
+    )
+    ports.telephony.listen(switchboard.hear)
+
+    dispatcher.add_listener(ports.journal.append)
+    dispatcher.add_listener(statistics.hear)
+    dispatcher.add_listener(screens.hear)  # the screen-pop goes out here, before the effect rings the phone
+
+    dispatcher.carry_out(fx.RingAgent, switchboard.ring)
+    dispatcher.carry_out(fx.StopRinging, switchboard.stop_ringing)
+    dispatcher.carry_out(fx.StartTimer, lambda wish: timers.start(wish.key, wish.due_at, wish.command))
+    dispatcher.carry_out(fx.CancelTimer, lambda wish: timers.cancel(wish.key))
+    dispatcher.carry_out(fx.RecordInteraction, writer.record)
+    dispatcher.carry_out(fx.CommitTicket, writer.commit)
+
+    dispatcher.submit(ConfigureQueues(queues=site.queue_policies()))
+    return Core(
+        dispatcher=dispatcher,
+        engine=engine,
+        statistics=statistics,
+        screens=screens,
+        switchboard=switchboard,
+        writer=writer,
+    )
+
+
+def profile_of(user: User) -> AgentProfile | None:
+    """The agent that a user is; None for people without a phone."""
+    if Role.AGENT not in user.roles or user.extension is None:
+        return None
+    return AgentProfile(
+        agent_id=agent_id_of(user.login),
+        login=user.login,
+        name=user.name,
+        extension=user.extension,
+        skills=canonical(user.skills or {}),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guichet:
+    """The running service, as the command line, the demo and the tests see it."""
+
+    site: Site
+    core: Core
+    desk: ticketing.Desk
+    users: SqlUserDirectory
+    telephony: AsteriskTelephony
+    started_at: datetime
+    agi_port: int
+    http_port: int
+
+
+@asynccontextmanager
+async def open_guichet(site: Site, secrets: Secrets) -> AsyncIterator[Guichet]:
+    """Start everything on real adapters, and end it in the opposite order.
+
+    Raises what the adapters raise when they cannot start: DatabaseUnreachableError, PromptError, FastAgiBindError,
+    HttpBindError, AmiLoginRefusedError, AmiUnreachableError. Each says what to mend.
+    """
+    settings, clock = site.settings, SystemClock()
+    started_at = clock.now()
+    async with AsyncExitStack() as stack:
+        tasks = await stack.enter_async_context(BackgroundTasks())
+        database = await stack.enter_async_context(await ticketing.open_database(settings.database_url))
+        desk = await stack.enter_async_context(ticketing.open_desk(database, clock.now))
+        users = await SqlUserDirectory.open(database)
+        prompts = await _prepared_prompts(site)
+        journal = await stack.enter_async_context(open_journal(settings.journal.redis_url, tasks))
+        telephony = AsteriskTelephony(
+            _ami_address(site, secrets), clock, tasks, deadline=settings.asterisk.ami.deadline_seconds
+        )
+        core = build_core(
+            site,
+            Ports(
+                clock=clock,
+                timers=LoopTimers,
+                desk=_call_desk(site, desk, clock),
+                telephony=telephony,
+                prompts=prompts,
+                journal=journal,
+                schedule=_call_later,
+                tasks=tasks,
+            ),
+        )
+        await _register_agents(core, users)
+        tasks.start(core.writer.run(), "desk_writer")
+        stack.push_async_callback(_write_what_is_left, core.writer)
+        agi = await stack.enter_async_context(_agi_server(site, secrets, core))
+        await stack.enter_async_context(telephony.connected())
+        await telephony.link.ready(settings.asterisk.ami.deadline_seconds)
+        metrics = Metrics()
+        metrics.watch(core.screens)
+        core.dispatcher.add_listener(metrics.hear)
+        app = build_app(
+            WebServices(
+                dispatcher=core.dispatcher,
+                screens=core.screens,
+                why_waiting=core.engine.why_waiting,
+                users=users,
+                desk=desk,
+                clock=clock,
+                settings=settings,
+                readiness=lambda: _problems(core, telephony, journal),
+                metrics=metrics,
+            )
+        )
+        http_port = await stack.enter_async_context(serve(app, settings.http.host, settings.http.port))
+        stack.callback(core.screens.close)
+        log.info("ready", http_port=http_port, agi_port=agi.port, queues=len(settings.queues))
+        yield Guichet(
+            site=site,
+            core=core,
+            desk=desk,
+            users=users,
+            telephony=telephony,
+            started_at=started_at,
+            agi_port=agi.port,
+            http_port=http_port,
+        )
+
+
+def prompts_of(site: Site) -> PromptLibrary:
+    settings = site.settings.prompts
+    return PromptLibrary(
+        site.settings.cache_dir / "prompts",
+        voices=settings.voices,
+        recordings_dir=settings.recordings,
+        engine=settings.engine,
+    )
+
+
+async def _prepared_prompts(site: Site) -> PromptLibrary:
+    """No caller waits for synthesis: everything a flow can say is there before the first call."""
+    prompts = prompts_of(site)
+    await prompts.prepare(prompt for flow in site.flows.values() for prompt in flow.prompts())
+    return prompts
+
+
+def _ami_address(site: Site, secrets: Secrets) -> AmiAddress:
+    ami = site.settings.asterisk.ami
+    return AmiAddress(host=ami.host, port=ami.port, username=ami.username, secret=secrets.ami_secret)
+
+
+def _call_desk(site: Site, desk: ticketing.Desk, clock: Clock) -> TicketingDesk:
+    extensions = frozenset(site.settings.asterisk.agent_phones.extensions)
+    queues = site.settings.queues
+    return TicketingDesk(
+        desk,
+        region=site.settings.service.region,
+        is_internal=extensions.__contains__,
+        queue_label=lambda name: queues[name].label if name in queues else name,
+        now=clock.now,
+    )
+
+
+def _agi_server(site: Site, secrets: Secrets, core: Core) -> FastAgiServer:
+    asterisk = site.settings.asterisk
+
+    async def take(session: AgiSession) -> None:
+        await core.switchboard.take_call(AgiCallerChannel(session, asterisk.music_class))
+
+    return FastAgiServer(asterisk.fastagi.host, asterisk.fastagi.port, take, token=secrets.agi_token)
+
+
+async def _register_agents(core: Core, users: SqlUserDirectory) -> None:
+    for user in await users.all():
+        if profile := profile_of(user):
+            core.dispatcher.submit(RegisterAgent(profile=profile))
+
+
+def _problems(core: Core, telephony: AsteriskTelephony, journal: Journal) -> list[str]:
+    """Why this node is not fit for work, for /readyz."""
+    found = telephony.link.problems()
+    found += [trouble for trouble in (core.writer.trouble, getattr(journal, "trouble", None)) if trouble]
+    return found
+
+
+async def _write_what_is_left(writer: DeskWriter) -> None:
+    try:
+        async with asyncio.timeout(DRAIN_LIMIT.total_seconds()):
+            await writer.drain()
+    except TimeoutError:
+        log.critical("records_not_written", pending=len(writer))
+
+
+def _call_later(delay: timedelta, callback: Callable[[], None]) -> asyncio.TimerHandle:
+    return asyncio.get_running_loop().call_later(delay.total_seconds(), callback)

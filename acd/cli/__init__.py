@@ -1,0 +1,18 @@
+"""The `guichet` command."""
+
+from __future__ import annotations
+
+import typer
+
+from acd.cli import asterisk, demo, run, user
+
+app = typer.Typer(help="Call distribution for hotlines and service desks.", no_args_is_help=True, add_completion=False)
+app.command()(run.run)
+app.command()(demo.demo)
+app.command()(run.check)
+app.add_typer(asterisk.app, name="asterisk")
+app.add_typer(user.app, name="user")
+
+
+def main() -> None:
+    app()

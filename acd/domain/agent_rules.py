@@ -1,0 +1,162 @@
+"""What agents do and what becomes of them: one function per command."""
+
+from __future__ import annotations
+
+from acd.domain import commands as cmd
+from acd.domain import effects as fx
+from acd.domain import events as ev
+from acd.domain.agent import BUSY_STATES, AfterCall, Agent, AgentState
+from acd.domain.assignment import match_agent, match_all
+from acd.domain.call import Call
+from acd.domain.errors import WrongStateError
+from acd.domain.ids import AgentId, QueueName
+from acd.domain.turn import Turn
+
+
+def configure_queues(turn: Turn, command: cmd.ConfigureQueues) -> None:
+    turn.happened(ev.QueuesConfigured(at=turn.now, queues=command.queues))
+    match_all(turn)
+
+
+def register_agent(turn: Turn, command: cmd.RegisterAgent) -> None:
+    known = turn.state.agents.get(command.profile.agent_id)
+    if known is not None and known.profile == command.profile:
+        return
+    turn.happened(ev.AgentRegistered(at=turn.now, profile=command.profile))
+    if turn.state.pool.has_candidate(command.profile.agent_id):
+        match_agent(turn, command.profile.agent_id)
+
+
+def remove_agent(turn: Turn, command: cmd.RemoveAgent) -> None:
+    agent = turn.state.agent(command.agent_id)
+    if agent.state in BUSY_STATES:
+        raise WrongStateError(f"{agent.profile.name} has a call ({agent.state}); remove the agent after it")
+    turn.happened(ev.AgentRemoved(at=turn.now, agent_id=agent.agent_id))
+
+
+def log_in_agent(turn: Turn, command: cmd.LogInAgent) -> None:
+    agent = turn.state.agent(command.agent_id)
+    if agent.state is AgentState.LOGGED_OUT:
+        turn.happened(ev.AgentLoggedIn(at=turn.now, agent_id=agent.agent_id))
+    elif agent.after_call is not None and agent.after_call.state is AgentState.LOGGED_OUT:
+        turn.happened(ev.AfterCallChosen(at=turn.now, agent_id=agent.agent_id, after_call=None))
+
+
+def log_out_agent(turn: Turn, command: cmd.LogOutAgent) -> None:
+    agent = turn.state.agent(command.agent_id)
+    if agent.state in BUSY_STATES:
+        wish = AfterCall(AgentState.LOGGED_OUT)
+        turn.happened(ev.AfterCallChosen(at=turn.now, agent_id=agent.agent_id, after_call=wish))
+    elif agent.state is not AgentState.LOGGED_OUT:
+        turn.happened(ev.AgentLoggedOut(at=turn.now, agent_id=agent.agent_id))
+
+
+def make_ready(turn: Turn, command: cmd.MakeReady) -> None:
+    agent = turn.state.agent(command.agent_id)
+    if agent.state is AgentState.LOGGED_OUT:
+        raise WrongStateError(f"{agent.profile.name} is logged out; log in first")
+    if agent.state is AgentState.NOT_READY:
+        _become_ready(turn, agent.agent_id)
+    elif agent.state in BUSY_STATES and agent.after_call is not None:
+        turn.happened(ev.AfterCallChosen(at=turn.now, agent_id=agent.agent_id, after_call=None))
+
+
+def make_not_ready(turn: Turn, command: cmd.MakeNotReady) -> None:
+    agent = turn.state.agent(command.agent_id)
+    if agent.state is AgentState.LOGGED_OUT:
+        raise WrongStateError(f"{agent.profile.name} is logged out; log in first")
+    if agent.state in BUSY_STATES:
+        wish = AfterCall(AgentState.NOT_READY, command.reason)
+        turn.happened(ev.AfterCallChosen(at=turn.now, agent_id=agent.agent_id, after_call=wish))
+    else:
+        turn.happened(ev.AgentBecameNotReady(at=turn.now, agent_id=agent.agent_id, reason=command.reason))
+
+
+def start_wrap_up(turn: Turn, agent: Agent, call: Call) -> None:
+    policy = turn.state.queue(QueueName(call.queue or ""))
+    until = turn.now + policy.wrap_up_time
+    turn.happened(ev.WrapUpStarted(at=turn.now, agent_id=agent.agent_id, call_id=call.call_id, until=until))
+    if not policy.wrap_up_time:
+        _finish_wrap_up(turn, turn.state.agents[agent.agent_id], by_agent=False)
+        return
+    turn.wish(
+        fx.StartTimer(
+            key=_wrap_up_timer(agent.agent_id),
+            due_at=until,
+            command=cmd.ExpireWrapUp(agent_id=agent.agent_id, call_id=call.call_id),
+        )
+    )
+
+
+def end_wrap_up(turn: Turn, command: cmd.EndWrapUp) -> None:
+    agent = turn.state.agent(command.agent_id)
+    if agent.state is not AgentState.WRAP_UP:
+        raise WrongStateError(f"{agent.profile.name} is {agent.state}, not in wrap-up")
+    _finish_wrap_up(turn, agent, by_agent=True, said=command)
+
+
+def expire_wrap_up(turn: Turn, command: cmd.ExpireWrapUp) -> None:
+    agent = turn.state.agents.get(command.agent_id)
+    if agent is not None and agent.state is AgentState.WRAP_UP and agent.call_id == command.call_id:
+        _finish_wrap_up(turn, agent, by_agent=False)
+
+
+def report_ticket(turn: Turn, command: cmd.ReportTicket) -> None:
+    turn.happened(
+        ev.TicketCommitted(
+            at=turn.now,
+            call_id=command.call_id,
+            agent_id=command.agent_id,
+            ticket_number=command.ticket_number,
+            to_qualify=command.to_qualify,
+        )
+    )
+
+
+def _finish_wrap_up(turn: Turn, agent: Agent, *, by_agent: bool, said: cmd.EndWrapUp | None = None) -> None:
+    if agent.call_id is None or agent.since is None:
+        return
+    call = turn.state.calls[agent.call_id]
+    turn.happened(
+        ev.WrapUpEnded(
+            at=turn.now,
+            agent_id=agent.agent_id,
+            call_id=call.call_id,
+            queue=QueueName(call.queue or ""),
+            by_agent=by_agent,
+            wrap_up_seconds=(turn.now - agent.since).total_seconds(),
+        )
+    )
+    turn.wish(fx.CancelTimer(key=_wrap_up_timer(agent.agent_id)))
+    _next_state(turn, agent)  # before the ticket: the next caller need not wait for the desk
+    turn.wish(
+        fx.CommitTicket(
+            call=call,
+            agent_id=agent.agent_id,
+            code=said.code if said else "",
+            note=said.note if said else "",
+            title=said.title if said else "",
+            link_to=said.link_to if said else None,
+            to_qualify=not by_agent,
+            wrap_up_ended_at=turn.now,
+        )
+    )
+
+
+def _next_state(turn: Turn, agent: Agent) -> None:
+    wish = agent.after_call
+    if wish is None:
+        _become_ready(turn, agent.agent_id)
+    elif wish.state is AgentState.LOGGED_OUT:
+        turn.happened(ev.AgentLoggedOut(at=turn.now, agent_id=agent.agent_id))
+    else:
+        turn.happened(ev.AgentBecameNotReady(at=turn.now, agent_id=agent.agent_id, reason=wish.reason))
+
+
+def _become_ready(turn: Turn, agent_id: AgentId) -> None:
+    turn.happened(ev.AgentBecameReady(at=turn.now, agent_id=agent_id, idle_since=turn.now))
+    match_agent(turn, agent_id)
+
+
+def _wrap_up_timer(agent_id: AgentId) -> str:
+    return f"wrap_up:{agent_id}"

@@ -1,0 +1,108 @@
+"""Bringing a waiting call and a ready agent together, and taking them apart again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from acd.domain import commands as cmd
+from acd.domain import effects as fx
+from acd.domain import events as ev
+from acd.domain.agent import Agent, AgentState
+from acd.domain.call import Call
+from acd.domain.ids import AgentId, CallId, QueueName, ReservationId, reservation_id_of
+from acd.domain.turn import Turn
+from routing import Match, shortfalls
+
+# Dial itself gives up after the offer time; the engine's own timer is a net under it, for a lost socket.
+RING_GRACE = timedelta(seconds=3)
+
+
+def match_call(turn: Turn, call_id: CallId) -> None:
+    if match := turn.state.pool.match_for_item(call_id):
+        _reserve(turn, match)
+
+
+def match_agent(turn: Turn, agent_id: AgentId) -> None:
+    if match := turn.state.pool.match_for_candidate(agent_id):
+        _reserve(turn, match)
+
+
+def match_all(turn: Turn) -> None:
+    """After a change of skills or queues: whatever fits now. Each waiting call is asked once, in order."""
+    waiting = [call for call in turn.state.calls.values() if turn.state.pool.has_item(call.call_id)]
+    for call in sorted(waiting, key=lambda call: (call.priority, call.queued_at or call.started_at, call.call_id)):
+        match_call(turn, call.call_id)
+
+
+def _reserve(turn: Turn, match: Match) -> None:
+    call = turn.state.calls[CallId(match.item.item_id)]
+    agent = turn.state.agents[AgentId(match.candidate.agent_id)]
+    policy = turn.state.queue(QueueName(call.queue or ""))
+    attempt = call.attempts + 1
+    reservation_id = reservation_id_of(call.call_id, attempt)
+    turn.happened(
+        ev.CallReserved(
+            at=turn.now,
+            call_id=call.call_id,
+            queue=policy.name,
+            reservation_id=reservation_id,
+            agent_id=agent.agent_id,
+            attempt=attempt,
+            reasons=_reasons(match, agent),
+        )
+    )
+    turn.wish(
+        fx.RingAgent(
+            call_id=call.call_id,
+            reservation_id=reservation_id,
+            agent_id=agent.agent_id,
+            extension=agent.profile.extension,
+            offer_time=policy.offer_time,
+        )
+    )
+    turn.wish(
+        fx.StartTimer(
+            key=_offer_timer(reservation_id),
+            due_at=turn.now + policy.offer_time + RING_GRACE,
+            command=cmd.ReportNoAnswer(call_id=call.call_id, reservation_id=reservation_id),
+        )
+    )
+
+
+def _reasons(match: Match, agent: Agent) -> tuple[str, ...]:
+    needs = ", ".join(f"{skill}>={level}" for skill, level in match.item.requirements)
+    idle = f"{agent.idle_since:%H:%M:%S}" if agent.idle_since else "now"
+    return (f"meets {needs}" if needs else "no skill is required", f"idle longest among the eligible, since {idle}")
+
+
+def _offer_timer(reservation_id: ReservationId) -> str:
+    return f"offer:{reservation_id}"
+
+
+def settle_reservation(turn: Turn, reservation_id: ReservationId) -> None:
+    turn.wish(fx.CancelTimer(key=_offer_timer(reservation_id)))
+
+
+def bench(turn: Turn, agent: Agent, reason: str) -> None:
+    """An agent whose reservation failed: not ready with the reason, or what was asked for meanwhile."""
+    if agent.after_call is not None and agent.after_call.state is AgentState.LOGGED_OUT:
+        turn.happened(ev.AgentLoggedOut(at=turn.now, agent_id=agent.agent_id))
+    else:
+        turn.happened(ev.AgentBecameNotReady(at=turn.now, agent_id=agent.agent_id, reason=reason))
+
+
+def why_waiting(agents: dict[AgentId, Agent], call: Call, requirements: tuple[tuple[str, int], ...]) -> tuple[str, ...]:
+    """For each agent the first reason why this call is not theirs: for the screen and the log."""
+    lines = []
+    for agent in agents.values():
+        lacking = shortfalls(requirements, agent.profile.skills)
+        if lacking:
+            reason = str(lacking[0])
+        elif agent.state is AgentState.WRAP_UP and agent.wrap_up_until:
+            reason = f"wrap-up until {agent.wrap_up_until:%H:%M:%S}"
+        elif agent.state is AgentState.NOT_READY:
+            reason = f"not ready ({agent.reason})"
+        else:
+            reason = agent.state.value.replace("_", " ")
+        lines.append(f"{agent.profile.name}: {reason}")
+    return tuple(lines)

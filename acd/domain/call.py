@@ -1,0 +1,91 @@
+"""A Call: the caller's whole visit, from the first ring to the ticket.
+
+    arriving -> ivr -> waiting -> reserved -> talking -> ended
+                          ^           |
+                          +-----------+   no answer, rejected, phone unreachable: back with the same `queued_at`
+
+Out of arriving, ivr and waiting a call may become `detached` and, brought back by the dialplan, go on where it was.
+A caller may hang up in any stage. A call stays in the state until it has ended and its agent's wrap-up is done.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from msgspec import Struct
+
+from acd.domain.caller import Caller, CallerContext
+from acd.domain.ids import AgentId, CallId, QueueName, ReservationId
+from routing.model import Requirements
+
+
+class CallStage(StrEnum):
+    ARRIVING = "arriving"
+    IVR = "ivr"
+    WAITING = "waiting"
+    RESERVED = "reserved"  # offered to an agent, whose phone rings
+    TALKING = "talking"
+    DETACHED = "detached"  # the service lost hold of the channel; music plays, the dialplan brings it back
+    ENDED = "ended"
+
+
+class Result(StrEnum):
+    ANSWERED = "answered"
+    ABANDONED = "abandoned"  # left while waiting or ringing, after the queue's short-abandon limit
+    SHORT_ABANDONED = "short_abandoned"
+    LEFT_IVR = "left_ivr"  # hung up before reaching a queue
+    COMPLETED_IN_IVR = "completed_in_ivr"  # the menu ended the call
+    FAILED = "failed"  # our fault or Asterisk's: this one must never happen
+
+
+class Reason(StrEnum):
+    CALLER_HUNG_UP = "caller_hung_up"
+    AGENT_HUNG_UP = "agent_hung_up"
+    FLOW_ENDED = "flow_ended"
+    CHANNEL_GONE = "channel_gone"  # found missing at a resync with Asterisk
+    SERVICE_ERROR = "service_error"
+
+
+class Termination(Struct, frozen=True):
+    result: Result
+    reason: Reason
+
+
+class IvrStep(Struct, frozen=True):
+    """One node the caller passed, with the keys pressed there (never those of a secret field)."""
+
+    node: str
+    keys: str = ""
+    exit: str = ""  # how it was left: the choice, `no_input`, `no_match`, ... (see ivr.model.PathEntry)
+
+
+class Call(Struct, frozen=True, kw_only=True):
+    call_id: CallId
+    linkedid: str
+    channel: str
+    called_number: str
+    caller: Caller
+    started_at: datetime
+    stage: CallStage = CallStage.ARRIVING
+    language: str = ""
+    context: CallerContext = CallerContext()
+    ivr_path: tuple[IvrStep, ...] = ()
+    keyed_ticket: str | None = None
+    queue: QueueName | None = None
+    priority: int = 5
+    skills: Requirements = ()  # asked for by the IVR besides the queue's own
+    queued_at: datetime | None = None
+    attempts: int = 0  # reservations so far
+    reservation_id: ReservationId | None = None
+    agent_id: AgentId | None = None  # reserved for, or talking to, or last talked to
+    offered_at: datetime | None = None
+    ringing_at: datetime | None = None
+    answered_at: datetime | None = None
+    talk_ended_at: datetime | None = None
+    ended_at: datetime | None = None
+    termination: Termination | None = None
+
+    @property
+    def is_answered(self) -> bool:
+        return self.answered_at is not None

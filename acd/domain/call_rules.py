@@ -1,0 +1,261 @@
+"""What happens to a call: one function per command."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from acd.domain import commands as cmd
+from acd.domain import effects as fx
+from acd.domain import events as ev
+from acd.domain.agent import NotReadyReason
+from acd.domain.agent_rules import start_wrap_up
+from acd.domain.assignment import bench, match_agent, match_call, settle_reservation
+from acd.domain.call import Call, CallStage, Reason, Result, Termination
+from acd.domain.ids import AgentId, QueueName
+from acd.domain.turn import Turn
+
+_BEFORE_QUEUE = frozenset({CallStage.ARRIVING, CallStage.IVR, CallStage.DETACHED})
+
+
+def start_call(turn: Turn, command: cmd.StartCall) -> None:
+    known = turn.state.calls.get(command.call_id)
+    if known is not None:
+        turn.happened(ev.CallRejoined(at=turn.now, call_id=known.call_id, channel=command.channel))
+        return
+    turn.happened(
+        ev.CallStarted(
+            at=turn.now,
+            call_id=command.call_id,
+            linkedid=command.linkedid,
+            channel=command.channel,
+            called_number=command.called_number,
+            caller=command.caller,
+            language=command.language,
+            started_at=min(command.started_at or turn.now, turn.now),
+        )
+    )
+
+
+def report_control_lost(turn: Turn, command: cmd.ReportControlLost) -> None:
+    """A call that rings or talks goes on in Dial's own hands, and AMI still tells of it."""
+    call = turn.state.calls.get(command.call_id)
+    if call is not None and call.stage in {CallStage.ARRIVING, CallStage.IVR, CallStage.WAITING}:
+        turn.happened(ev.CallDetached(at=turn.now, call_id=call.call_id))
+
+
+def identify_caller(turn: Turn, command: cmd.IdentifyCaller) -> None:
+    if command.call_id in turn.state.calls:
+        turn.happened(
+            ev.CallerIdentified(at=turn.now, call_id=command.call_id, caller=command.caller, context=command.context)
+        )
+
+
+def record_ivr_path(turn: Turn, command: cmd.RecordIvrPath) -> None:
+    call = turn.state.calls.get(command.call_id)
+    if call is not None and call.stage in _BEFORE_QUEUE:
+        turn.happened(
+            ev.IvrPathRecorded(at=turn.now, call_id=call.call_id, path=command.path, language=command.language)
+        )
+
+
+def keep_keyed_ticket(turn: Turn, command: cmd.KeepKeyedTicket) -> None:
+    if command.call_id in turn.state.calls:
+        turn.happened(ev.TicketKeyed(at=turn.now, call_id=command.call_id, context=command.context))
+
+
+def enqueue_call(turn: Turn, command: cmd.EnqueueCall) -> None:
+    call = turn.state.call(command.call_id)
+    policy = turn.state.queue(command.queue)
+    if call.stage not in _BEFORE_QUEUE:
+        return  # it waits already, or is over: a report given twice
+    turn.happened(
+        ev.CallQueued(
+            at=turn.now,
+            call_id=call.call_id,
+            queue=policy.name,
+            priority=policy.priority if command.priority is None else command.priority,
+            skills=command.skills,
+            queued_at=min(command.queued_at or turn.now, turn.now),
+        )
+    )
+    match_call(turn, call.call_id)
+    turn.wish(fx.RecordInteraction(call=turn.state.calls[call.call_id]))
+
+
+def report_ringing(turn: Turn, command: cmd.ReportRinging) -> None:
+    call = turn.state.reserved_call(command.call_id, command.reservation_id)
+    if call is not None and call.ringing_at is None and call.agent_id is not None:
+        turn.happened(
+            ev.AgentRang(
+                at=turn.now,
+                call_id=call.call_id,
+                reservation_id=command.reservation_id,
+                agent_id=call.agent_id,
+            )
+        )
+
+
+def report_answer(turn: Turn, command: cmd.ReportAnswer) -> None:
+    call = turn.state.reserved_call(command.call_id, command.reservation_id)
+    if call is None or call.agent_id is None:
+        return
+    turn.happened(
+        ev.ReservationAccepted(
+            at=turn.now,
+            call_id=call.call_id,
+            queue=QueueName(call.queue or ""),
+            reservation_id=command.reservation_id,
+            agent_id=call.agent_id,
+            wait_seconds=_waited(call, turn.now) or 0.0,
+        )
+    )
+    settle_reservation(turn, command.reservation_id)
+    turn.wish(fx.RecordInteraction(call=turn.state.calls[call.call_id]))
+
+
+def report_no_answer(turn: Turn, command: cmd.ReportNoAnswer) -> None:
+    call = turn.state.reserved_call(command.call_id, command.reservation_id)
+    if call is None or call.agent_id is None:
+        return
+    turn.happened(
+        ev.ReservationTimedOut(
+            at=turn.now,
+            call_id=call.call_id,
+            queue=QueueName(call.queue or ""),
+            reservation_id=command.reservation_id,
+            agent_id=call.agent_id,
+        )
+    )
+    _give_up_ringing(turn, call, call.agent_id, NotReadyReason.RONA)
+
+
+def report_ring_failed(turn: Turn, command: cmd.ReportRingFailed) -> None:
+    call = turn.state.reserved_call(command.call_id, command.reservation_id)
+    if call is None or call.agent_id is None:
+        return
+    turn.happened(
+        ev.ReservationRescinded(
+            at=turn.now,
+            call_id=call.call_id,
+            queue=QueueName(call.queue or ""),
+            reservation_id=command.reservation_id,
+            agent_id=call.agent_id,
+            cause=command.cause,
+        )
+    )
+    _give_up_ringing(turn, call, call.agent_id, command.cause)
+
+
+def reject_reservation(turn: Turn, command: cmd.RejectReservation) -> None:
+    agent = turn.state.agent(command.agent_id)
+    if agent.call_id is None or agent.reservation_id is None:
+        return
+    call = turn.state.reserved_call(agent.call_id, agent.reservation_id)
+    if call is None:
+        return  # answered at that very moment
+    turn.happened(
+        ev.ReservationRejected(
+            at=turn.now,
+            call_id=call.call_id,
+            queue=QueueName(call.queue or ""),
+            reservation_id=agent.reservation_id,
+            agent_id=agent.agent_id,
+            reason=command.reason,
+        )
+    )
+    _give_up_ringing(turn, call, agent.agent_id, command.reason or NotReadyReason.REJECTED)
+
+
+def _give_up_ringing(turn: Turn, call: Call, agent_id: AgentId, reason: str) -> None:
+    """The agent steps aside first, so that the call is not offered to the same one again."""
+    if call.reservation_id is not None:
+        settle_reservation(turn, call.reservation_id)
+        turn.wish(fx.StopRinging(call_id=call.call_id, reservation_id=call.reservation_id))
+    bench(turn, turn.state.agents[agent_id], reason)
+    match_call(turn, call.call_id)
+
+
+def report_talk_ended(turn: Turn, command: cmd.ReportTalkEnded) -> None:
+    call = turn.state.calls.get(command.call_id)
+    if call is None or call.stage is not CallStage.TALKING or call.talk_ended_at is not None:
+        return
+    if call.reservation_id == command.reservation_id:
+        _end_talk(turn, call)
+
+
+def _end_talk(turn: Turn, call: Call) -> None:
+    agent_id, answered_at = call.agent_id, call.answered_at
+    if agent_id is None or answered_at is None:
+        return
+    queue = QueueName(call.queue or "")
+    seconds = (turn.now - answered_at).total_seconds()
+    turn.happened(ev.TalkEnded(at=turn.now, call_id=call.call_id, queue=queue, agent_id=agent_id, talk_seconds=seconds))
+    start_wrap_up(turn, turn.state.agents[agent_id], turn.state.calls[call.call_id])
+
+
+def end_call(turn: Turn, command: cmd.EndCall) -> None:
+    call = turn.state.calls.get(command.call_id)
+    if call is not None and call.stage is not CallStage.ENDED:
+        _end(turn, call, command.reason)
+
+
+def reconcile(turn: Turn, command: cmd.Reconcile) -> None:
+    for call in list(turn.state.calls.values()):
+        is_gone = call.linkedid not in command.live_linkedids and call.started_at < command.observed_at
+        if is_gone and call.stage is not CallStage.ENDED:
+            _end(turn, call, Reason.CHANNEL_GONE)
+
+
+def _end(turn: Turn, call: Call, reason: Reason) -> None:
+    waited = None if call.is_answered else _waited(call, turn.now)
+    if call.stage is CallStage.TALKING and call.talk_ended_at is None:
+        _end_talk(turn, call)
+    freed = _cancel_reservation(turn, call) if call.stage is CallStage.RESERVED else None
+    termination = Termination(_result(turn, call, reason, waited), reason)
+    ended = replace(turn.state.calls[call.call_id], stage=CallStage.ENDED, ended_at=turn.now, termination=termination)
+    turn.happened(
+        ev.CallEnded(at=turn.now, call_id=call.call_id, queue=call.queue, termination=termination, wait_seconds=waited)
+    )
+    turn.wish(fx.RecordInteraction(call=ended))
+    if freed is not None:
+        match_agent(turn, freed)
+
+
+def _cancel_reservation(turn: Turn, call: Call) -> AgentId | None:
+    """The caller left while the phone rang: the agent is ready again and keeps the place among the idle."""
+    if call.reservation_id is None or call.agent_id is None:
+        return None
+    agent = turn.state.agents[call.agent_id]
+    turn.happened(
+        ev.ReservationCanceled(
+            at=turn.now,
+            call_id=call.call_id,
+            queue=QueueName(call.queue or ""),
+            reservation_id=call.reservation_id,
+            agent_id=agent.agent_id,
+        )
+    )
+    settle_reservation(turn, call.reservation_id)
+    turn.wish(fx.StopRinging(call_id=call.call_id, reservation_id=call.reservation_id))
+    if agent.after_call is not None:
+        bench(turn, agent, agent.after_call.reason)
+        return None
+    turn.happened(ev.AgentBecameReady(at=turn.now, agent_id=agent.agent_id, idle_since=agent.idle_since or turn.now))
+    return agent.agent_id
+
+
+def _result(turn: Turn, call: Call, reason: Reason, waited: float | None) -> Result:
+    if call.is_answered:
+        return Result.ANSWERED
+    if reason is Reason.SERVICE_ERROR:
+        return Result.FAILED
+    if call.queue is None:
+        return Result.COMPLETED_IN_IVR if reason is Reason.FLOW_ENDED else Result.LEFT_IVR
+    limit = turn.state.queue(call.queue).short_abandon_time.total_seconds()
+    return Result.SHORT_ABANDONED if waited is not None and waited < limit else Result.ABANDONED
+
+
+def _waited(call: Call, now: datetime) -> float | None:
+    return None if call.queued_at is None else (now - call.queued_at).total_seconds()

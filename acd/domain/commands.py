@@ -1,0 +1,185 @@
+"""Commands: what is asked of the engine, in the imperative.
+
+Two kinds. People's commands (agents, supervisors) are refused with a DomainError when the state does not allow them.
+Reports from the world (a phone rang out, a caller left) may come late or twice: stale ones change nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from acd.domain.agent import AgentProfile
+from acd.domain.call import IvrStep, Reason
+from acd.domain.caller import Caller, CallerContext
+from acd.domain.ids import AgentId, CallId, QueueName, ReservationId
+from acd.domain.queue import QueuePolicy
+from routing.model import Requirements
+
+
+class Command(Struct, frozen=True, kw_only=True, tag=True):
+    pass
+
+
+# configuration and people --------------------------------------------------------------------------------------
+
+
+class ConfigureQueues(Command, frozen=True, kw_only=True):
+    """The whole set of queues, at start and at each reload. Queues with calls inside are kept until empty."""
+
+    queues: tuple[QueuePolicy, ...]
+
+
+class RegisterAgent(Command, frozen=True, kw_only=True):
+    """Make an agent known, or change name, extension or skills."""
+
+    profile: AgentProfile
+
+
+class RemoveAgent(Command, frozen=True, kw_only=True):
+    agent_id: AgentId
+
+
+class LogInAgent(Command, frozen=True, kw_only=True):
+    agent_id: AgentId
+
+
+class LogOutAgent(Command, frozen=True, kw_only=True):
+    """During a call it takes effect after the wrap-up."""
+
+    agent_id: AgentId
+
+
+class MakeReady(Command, frozen=True, kw_only=True):
+    agent_id: AgentId
+
+
+class MakeNotReady(Command, frozen=True, kw_only=True):
+    """During a call it takes effect after the wrap-up."""
+
+    agent_id: AgentId
+    reason: str
+
+
+class RejectReservation(Command, frozen=True, kw_only=True):
+    agent_id: AgentId
+    reason: str = ""
+
+
+class EndWrapUp(Command, frozen=True, kw_only=True):
+    """The agent's word on the call. `link_to`: a ticket number to link instead of opening a new one."""
+
+    agent_id: AgentId
+    code: str = ""
+    note: str = ""
+    title: str = ""
+    link_to: str | None = None
+
+
+# a call's way --------------------------------------------------------------------------------------------------
+
+
+class StartCall(Command, frozen=True, kw_only=True):
+    """A caller's channel came under control. A call already known (AGI re-entered) only changes its channel."""
+
+    call_id: CallId
+    linkedid: str
+    channel: str
+    called_number: str
+    caller: Caller
+    language: str
+    started_at: datetime | None = None  # earlier than now when the call outlived a restart of the service
+
+
+class IdentifyCaller(Command, frozen=True, kw_only=True):
+    call_id: CallId
+    caller: Caller
+    context: CallerContext
+
+
+class RecordIvrPath(Command, frozen=True, kw_only=True):
+    """The caller's way through the menus so far, whole."""
+
+    call_id: CallId
+    path: tuple[IvrStep, ...]
+    language: str
+
+
+class KeepKeyedTicket(Command, frozen=True, kw_only=True):
+    """The caller keyed this ticket number, and it is theirs."""
+
+    call_id: CallId
+    context: CallerContext
+
+
+class EnqueueCall(Command, frozen=True, kw_only=True):
+    call_id: CallId
+    queue: QueueName
+    priority: int | None = None  # None: the queue's
+    skills: Requirements = ()  # needed besides the queue's own
+    queued_at: datetime | None = None  # earlier than now: an age kept across a restart
+
+
+class ReportRinging(Command, frozen=True, kw_only=True):
+    call_id: CallId
+    reservation_id: ReservationId
+
+
+class ReportAnswer(Command, frozen=True, kw_only=True):
+    call_id: CallId
+    reservation_id: ReservationId
+
+
+class ReportNoAnswer(Command, frozen=True, kw_only=True):
+    """Dial's limit passed, or the safety timer's."""
+
+    call_id: CallId
+    reservation_id: ReservationId
+
+
+class ReportRingFailed(Command, frozen=True, kw_only=True):
+    """The phone could not be rung; `cause` is one of NotReadyReason's phone reasons."""
+
+    call_id: CallId
+    reservation_id: ReservationId
+    cause: str
+
+
+class ReportTalkEnded(Command, frozen=True, kw_only=True):
+    call_id: CallId
+    reservation_id: ReservationId
+
+
+class EndCall(Command, frozen=True, kw_only=True):
+    """The caller's channel is gone, or the flow has ended."""
+
+    call_id: CallId
+    reason: Reason
+
+
+class ReportControlLost(Command, frozen=True, kw_only=True):
+    """The session that controls the caller's channel died; the channel may live on."""
+
+    call_id: CallId
+
+
+class ExpireWrapUp(Command, frozen=True, kw_only=True):
+    agent_id: AgentId
+    call_id: CallId
+
+
+class ReportTicket(Command, frozen=True, kw_only=True):
+    """The desk committed the call's ticket."""
+
+    call_id: CallId
+    agent_id: AgentId
+    ticket_number: str
+    to_qualify: bool
+
+
+class Reconcile(Command, frozen=True, kw_only=True):
+    """Every Linkedid alive in Asterisk at `observed_at`: calls started before and not among them are gone."""
+
+    live_linkedids: frozenset[str]
+    observed_at: datetime

@@ -1,0 +1,63 @@
+"""Effects: what the engine wishes of the world. A failed one comes back as a command, never as a swallowed warning."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+
+from acd.domain.call import Call
+from acd.domain.commands import Command
+from acd.domain.ids import AgentId, CallId, ReservationId
+
+
+class Effect(Struct, frozen=True, kw_only=True):
+    pass
+
+
+class RingAgent(Effect, frozen=True, kw_only=True):
+    """Ring this agent's phone from the caller's channel. The screen-pop went out before."""
+
+    call_id: CallId
+    reservation_id: ReservationId
+    agent_id: AgentId
+    extension: str
+    offer_time: timedelta
+
+
+class StopRinging(Effect, frozen=True, kw_only=True):
+    """The reservation is over but the phone may still ring."""
+
+    call_id: CallId
+    reservation_id: ReservationId
+
+
+class StartTimer(Effect, frozen=True, kw_only=True):
+    """Give `command` to the engine at `due_at`. A timer of the same key is replaced."""
+
+    key: str
+    due_at: datetime
+    command: Command
+
+
+class CancelTimer(Effect, frozen=True, kw_only=True):
+    key: str
+
+
+class RecordInteraction(Effect, frozen=True, kw_only=True):
+    """Write the call as it stands now; idempotent."""
+
+    call: Call
+
+
+class CommitTicket(Effect, frozen=True, kw_only=True):
+    """Open or link the call's ticket."""
+
+    call: Call
+    agent_id: AgentId
+    code: str = ""
+    note: str = ""
+    title: str = ""
+    link_to: str | None = None
+    to_qualify: bool = False
+    wrap_up_ended_at: datetime | None = None

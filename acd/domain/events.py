@@ -1,0 +1,205 @@
+"""Events: facts, in the past tense. The state changes only by applying these, so replaying them rebuilds it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from acd.domain.agent import AfterCall, AgentProfile
+from acd.domain.call import IvrStep, Termination
+from acd.domain.caller import Caller, CallerContext
+from acd.domain.ids import AgentId, CallId, QueueName, ReservationId
+from acd.domain.queue import QueuePolicy
+from routing.model import Requirements
+
+
+class Event(Struct, frozen=True, kw_only=True, tag=True):
+    at: datetime
+
+
+class QueuesConfigured(Event, frozen=True, kw_only=True):
+    queues: tuple[QueuePolicy, ...]
+
+
+class AgentRegistered(Event, frozen=True, kw_only=True):
+    profile: AgentProfile
+
+
+class AgentRemoved(Event, frozen=True, kw_only=True):
+    agent_id: AgentId
+
+
+class AgentLoggedIn(Event, frozen=True, kw_only=True):
+    agent_id: AgentId
+
+
+class AgentLoggedOut(Event, frozen=True, kw_only=True):
+    agent_id: AgentId
+
+
+class AgentBecameReady(Event, frozen=True, kw_only=True):
+    agent_id: AgentId
+    idle_since: datetime
+
+
+class AgentBecameNotReady(Event, frozen=True, kw_only=True):
+    agent_id: AgentId
+    reason: str
+
+
+class AfterCallChosen(Event, frozen=True, kw_only=True):
+    """The agent asked during a call for a state after it; None takes the wish back."""
+
+    agent_id: AgentId
+    after_call: AfterCall | None
+
+
+class CallStarted(Event, frozen=True, kw_only=True):
+    call_id: CallId
+    linkedid: str
+    channel: str
+    called_number: str
+    caller: Caller
+    language: str
+    started_at: datetime
+
+
+class CallRejoined(Event, frozen=True, kw_only=True):
+    """The same call came back under control (the service or its socket had gone)."""
+
+    call_id: CallId
+    channel: str
+
+
+class CallDetached(Event, frozen=True, kw_only=True):
+    """Control over the channel was lost; the call cannot be offered until it is back."""
+
+    call_id: CallId
+
+
+class CallerIdentified(Event, frozen=True, kw_only=True):
+    call_id: CallId
+    caller: Caller
+    context: CallerContext
+
+
+class IvrPathRecorded(Event, frozen=True, kw_only=True):
+    call_id: CallId
+    path: tuple[IvrStep, ...]
+    language: str
+
+
+class TicketKeyed(Event, frozen=True, kw_only=True):
+    call_id: CallId
+    context: CallerContext
+
+
+class CallQueued(Event, frozen=True, kw_only=True):
+    call_id: CallId
+    queue: QueueName
+    priority: int
+    skills: Requirements
+    queued_at: datetime
+
+
+class CallReserved(Event, frozen=True, kw_only=True):
+    """One call, one agent, and the reasons why."""
+
+    call_id: CallId
+    queue: QueueName
+    reservation_id: ReservationId
+    agent_id: AgentId
+    attempt: int
+    reasons: tuple[str, ...]
+
+
+class AgentRang(Event, frozen=True, kw_only=True):
+    call_id: CallId
+    reservation_id: ReservationId
+    agent_id: AgentId
+
+
+class ReservationAccepted(Event, frozen=True, kw_only=True):
+    """The agent answered: the talk begins."""
+
+    call_id: CallId
+    queue: QueueName
+    reservation_id: ReservationId
+    agent_id: AgentId
+    wait_seconds: float
+
+
+class ReservationRejected(Event, frozen=True, kw_only=True):
+    """The agent refused; the call waits again with its `queued_at`."""
+
+    call_id: CallId
+    queue: QueueName
+    reservation_id: ReservationId
+    agent_id: AgentId
+    reason: str
+
+
+class ReservationTimedOut(Event, frozen=True, kw_only=True):
+    """No answer (RONA)."""
+
+    call_id: CallId
+    queue: QueueName
+    reservation_id: ReservationId
+    agent_id: AgentId
+
+
+class ReservationRescinded(Event, frozen=True, kw_only=True):
+    """The phone could not be rung."""
+
+    call_id: CallId
+    queue: QueueName
+    reservation_id: ReservationId
+    agent_id: AgentId
+    cause: str
+
+
+class ReservationCanceled(Event, frozen=True, kw_only=True):
+    """The caller left while the phone rang."""
+
+    call_id: CallId
+    queue: QueueName
+    reservation_id: ReservationId
+    agent_id: AgentId
+
+
+class TalkEnded(Event, frozen=True, kw_only=True):
+    call_id: CallId
+    queue: QueueName
+    agent_id: AgentId
+    talk_seconds: float
+
+
+class WrapUpStarted(Event, frozen=True, kw_only=True):
+    agent_id: AgentId
+    call_id: CallId
+    until: datetime
+
+
+class WrapUpEnded(Event, frozen=True, kw_only=True):
+    """`by_agent` False: the time limit ended it, the ticket is to be qualified."""
+
+    agent_id: AgentId
+    call_id: CallId
+    queue: QueueName
+    by_agent: bool
+    wrap_up_seconds: float
+
+
+class CallEnded(Event, frozen=True, kw_only=True):
+    call_id: CallId
+    queue: QueueName | None
+    termination: Termination
+    wait_seconds: float | None  # in the queue, for calls that got so far and were not answered
+
+
+class TicketCommitted(Event, frozen=True, kw_only=True):
+    call_id: CallId
+    agent_id: AgentId
+    ticket_number: str
+    to_qualify: bool

@@ -1,0 +1,102 @@
+"""Queue figures, folded from events. Every metric is a function with its definition.
+
+Offered: calls that entered the queue. Answered: their talk began. Abandoned: the caller left before, after the queue's
+short-abandon limit; shorter ones are `short_abandoned` (a limit of 0 seconds counts none as short).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from acd.domain import events as ev
+from acd.domain.call import Result
+from acd.domain.ids import QueueName
+from acd.domain.queue import QueuePolicy
+
+
+class QueueFigures(Struct, kw_only=True):
+    """Counts since the service began to count; times in seconds."""
+
+    offered: int = 0
+    answered: int = 0
+    answered_in_time: int = 0
+    abandoned: int = 0
+    short_abandoned: int = 0
+    no_answers: int = 0  # reservations that ended in RONA
+    answered_wait_seconds: float = 0.0
+    talk_seconds: float = 0.0
+    wrap_up_seconds: float = 0.0
+    wrap_ups: int = 0
+
+
+def service_level(figures: QueueFigures) -> float | None:
+    """Answered within the threshold / (answered + abandoned). Calls still waiting and short abandons do not count.
+
+    None as long as there is nothing to divide by.
+    """
+    total = figures.answered + figures.abandoned
+    return figures.answered_in_time / total if total else None
+
+
+def average_speed_of_answer(figures: QueueFigures) -> float | None:
+    """Seconds between entering the queue and the beginning of the talk / answered calls. Abandons do not count."""
+    return figures.answered_wait_seconds / figures.answered if figures.answered else None
+
+
+def average_handle_time(figures: QueueFigures) -> float | None:
+    """(Talk + wrap-up) seconds / handled calls (those whose wrap-up is over)."""
+    return (figures.talk_seconds + figures.wrap_up_seconds) / figures.wrap_ups if figures.wrap_ups else None
+
+
+class QueueStatistics:
+    """Folds events into figures per queue."""
+
+    def __init__(self) -> None:
+        self._figures: dict[QueueName, QueueFigures] = {}
+        self._policies: dict[QueueName, QueuePolicy] = {}
+        self._counted: set[str] = set()  # calls counted as offered: one that comes back is not offered twice
+
+    def of(self, queue: QueueName) -> QueueFigures:
+        return self._figures.setdefault(queue, QueueFigures())
+
+    def hear(self, events: Sequence[ev.Event]) -> None:
+        for event in events:
+            self.apply(event)
+
+    def apply(self, event: ev.Event) -> None:
+        match event:
+            case ev.QueuesConfigured(queues=queues):
+                self._policies |= {policy.name: policy for policy in queues}
+            case ev.CallQueued(call_id=call_id, queue=queue) if call_id not in self._counted:
+                self._counted.add(call_id)
+                self.of(queue).offered += 1
+            case ev.ReservationAccepted(queue=queue, wait_seconds=waited):
+                self._answered(queue, waited)
+            case ev.ReservationTimedOut(queue=queue):
+                self.of(queue).no_answers += 1
+            case ev.TalkEnded(queue=queue, talk_seconds=seconds):
+                self.of(queue).talk_seconds += seconds
+            case ev.WrapUpEnded(queue=queue, wrap_up_seconds=seconds):
+                self.of(queue).wrap_up_seconds += seconds
+                self.of(queue).wrap_ups += 1
+            case ev.CallEnded():
+                self._ended(event)
+
+    def _answered(self, queue: QueueName, waited: float) -> None:
+        figures = self.of(queue)
+        figures.answered += 1
+        figures.answered_wait_seconds += waited
+        policy = self._policies.get(queue)
+        if policy is not None and waited <= policy.service_level_time.total_seconds():
+            figures.answered_in_time += 1
+
+    def _ended(self, event: ev.CallEnded) -> None:
+        self._counted.discard(event.call_id)
+        if event.queue is None:
+            return
+        if event.termination.result is Result.ABANDONED:
+            self.of(event.queue).abandoned += 1
+        elif event.termination.result is Result.SHORT_ABANDONED:
+            self.of(event.queue).short_abandoned += 1

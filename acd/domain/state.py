@@ -1,0 +1,288 @@
+"""The whole state of a routing domain, changed by `apply(event)` alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from msgspec.structs import replace
+
+from acd.domain import events as ev
+from acd.domain.agent import Agent, AgentState
+from acd.domain.call import Call, CallStage
+from acd.domain.errors import UnknownAgentError, UnknownCallError, UnknownQueueError
+from acd.domain.ids import AgentId, CallId, QueueName, ReservationId
+from acd.domain.queue import QueuePolicy
+from routing import Candidate, Pool, WorkItem
+from routing.model import Requirements, canonical
+
+
+class State:
+    """Read it freely; only `apply` changes it."""
+
+    def __init__(self) -> None:
+        self.calls: dict[CallId, Call] = {}
+        self.agents: dict[AgentId, Agent] = {}
+        self.queues: dict[QueueName, QueuePolicy] = {}
+        self.pool = Pool()  # waiting calls and ready agents
+
+    # questions -----------------------------------------------------------------------------------------------
+
+    def agent(self, agent_id: AgentId) -> Agent:
+        try:
+            return self.agents[agent_id]
+        except KeyError:
+            raise UnknownAgentError(f"there is no agent {agent_id}") from None
+
+    def queue(self, name: QueueName) -> QueuePolicy:
+        try:
+            return self.queues[name]
+        except KeyError:
+            raise UnknownQueueError(f"there is no queue {name}") from None
+
+    def call(self, call_id: CallId) -> Call:
+        try:
+            return self.calls[call_id]
+        except KeyError:
+            raise UnknownCallError(f"there is no call {call_id}") from None
+
+    def reserved_call(self, call_id: CallId, reservation_id: ReservationId) -> Call | None:
+        """The call, if this reservation is still pending; None when the report about it is stale."""
+        call = self.calls.get(call_id)
+        if call is None or call.stage is not CallStage.RESERVED or call.reservation_id != reservation_id:
+            return None
+        return call
+
+    def requirements_of(self, call: Call) -> Requirements:
+        policy = self.queue(QueueName(call.queue or ""))
+        language = ((call.language, 1),) if policy.language_is_skill and call.language else ()
+        if not call.skills and not language:
+            return policy.requirements
+        levels: dict[str, int] = {}
+        for skill, level in (*policy.requirements, *call.skills, *language):
+            levels[skill] = max(level, levels.get(skill, 0))
+        return canonical(levels)
+
+    # change --------------------------------------------------------------------------------------------------
+
+    def apply(self, event: ev.Event) -> None:
+        change = _CHANGES.get(type(event))
+        if change is not None:
+            change(self, event)
+
+    def _replace_call(self, call_id: CallId, **changes: Any) -> Call:
+        call = self.calls[call_id] = replace(self.calls[call_id], **changes)
+        return call
+
+    def _replace_agent(self, agent_id: AgentId, **changes: Any) -> Agent:
+        agent = self.agents[agent_id] = replace(self.agents[agent_id], **changes)
+        return agent
+
+    def _wait(self, call: Call) -> None:
+        queued_at = call.queued_at or call.started_at
+        item = WorkItem(call.call_id, self.requirements_of(call), call.priority, queued_at.timestamp())
+        self.pool.add_item(item)
+
+    def _offer_agent(self, agent: Agent, idle_since: datetime) -> None:
+        self.pool.add_candidate(Candidate(agent.agent_id, agent.profile.skills, idle_since.timestamp()))
+
+    def _leave_pool(self, agent_id: AgentId) -> None:
+        if self.pool.has_candidate(agent_id):
+            self.pool.remove_candidate(agent_id)
+
+    def _settle(self, agent_id: AgentId, state: AgentState, at: datetime, **changes: Any) -> None:
+        self._leave_pool(agent_id)
+        changes = {"reason": "", "reservation_id": None, "call_id": None, "wrap_up_until": None} | changes
+        self._replace_agent(agent_id, state=state, since=at, **changes)
+
+    def _forget_if_over(self, call_id: CallId) -> None:
+        call = self.calls.get(call_id)
+        if call is None or call.stage is not CallStage.ENDED:
+            return
+        agent = self.agents.get(call.agent_id) if call.agent_id else None
+        if agent is None or agent.call_id != call_id:
+            del self.calls[call_id]
+
+
+def _queues_configured(state: State, event: ev.QueuesConfigured) -> None:
+    new = {policy.name: policy for policy in event.queues}
+    used = {call.queue for call in state.calls.values() if call.queue}
+    state.queues = {name: policy for name, policy in state.queues.items() if name in used} | new
+    for call in state.calls.values():
+        if call.stage is CallStage.WAITING:
+            state.pool.remove_item(call.call_id)
+            state._wait(call)
+
+
+def _agent_registered(state: State, event: ev.AgentRegistered) -> None:
+    agent_id = event.profile.agent_id
+    known = state.agents.get(agent_id)
+    agent = replace(known, profile=event.profile) if known else Agent(profile=event.profile, since=event.at)
+    state.agents[agent_id] = agent
+    if state.pool.has_candidate(agent_id):
+        state.pool.remove_candidate(agent_id)
+        state._offer_agent(agent, agent.idle_since or event.at)
+
+
+def _agent_removed(state: State, event: ev.AgentRemoved) -> None:
+    state._leave_pool(event.agent_id)
+    del state.agents[event.agent_id]
+
+
+def _agent_logged_in(state: State, event: ev.AgentLoggedIn) -> None:
+    state._settle(event.agent_id, AgentState.NOT_READY, event.at, reason="logged_in", after_call=None)
+
+
+def _agent_logged_out(state: State, event: ev.AgentLoggedOut) -> None:
+    state._settle(event.agent_id, AgentState.LOGGED_OUT, event.at, after_call=None, idle_since=None)
+
+
+def _agent_became_ready(state: State, event: ev.AgentBecameReady) -> None:
+    state._settle(event.agent_id, AgentState.READY, event.at, idle_since=event.idle_since, after_call=None)
+    state._offer_agent(state.agents[event.agent_id], event.idle_since)
+
+
+def _agent_became_not_ready(state: State, event: ev.AgentBecameNotReady) -> None:
+    state._settle(event.agent_id, AgentState.NOT_READY, event.at, reason=event.reason, after_call=None)
+
+
+def _after_call_chosen(state: State, event: ev.AfterCallChosen) -> None:
+    state._replace_agent(event.agent_id, after_call=event.after_call)
+
+
+def _call_started(state: State, event: ev.CallStarted) -> None:
+    state.calls[event.call_id] = Call(
+        call_id=event.call_id,
+        linkedid=event.linkedid,
+        channel=event.channel,
+        called_number=event.called_number,
+        caller=event.caller,
+        language=event.language,
+        started_at=event.started_at,
+    )
+
+
+def _call_rejoined(state: State, event: ev.CallRejoined) -> None:
+    state._replace_call(event.call_id, channel=event.channel)
+
+
+def _call_detached(state: State, event: ev.CallDetached) -> None:
+    if state.pool.has_item(event.call_id):
+        state.pool.remove_item(event.call_id)
+    state._replace_call(event.call_id, stage=CallStage.DETACHED)
+
+
+def _caller_identified(state: State, event: ev.CallerIdentified) -> None:
+    state._replace_call(event.call_id, caller=event.caller, context=event.context)
+
+
+def _ivr_path_recorded(state: State, event: ev.IvrPathRecorded) -> None:
+    state._replace_call(event.call_id, stage=CallStage.IVR, ivr_path=event.path, language=event.language)
+
+
+def _ticket_keyed(state: State, event: ev.TicketKeyed) -> None:
+    ticket = event.context.linked_ticket
+    state._replace_call(event.call_id, context=event.context, keyed_ticket=ticket.number if ticket else None)
+
+
+def _call_queued(state: State, event: ev.CallQueued) -> None:
+    call = state._replace_call(
+        event.call_id,
+        stage=CallStage.WAITING,
+        queue=event.queue,
+        priority=event.priority,
+        skills=event.skills,
+        queued_at=event.queued_at,
+    )
+    state._wait(call)
+
+
+def _call_reserved(state: State, event: ev.CallReserved) -> None:
+    state.pool.remove_item(event.call_id)
+    state._replace_call(
+        event.call_id,
+        stage=CallStage.RESERVED,
+        reservation_id=event.reservation_id,
+        agent_id=event.agent_id,
+        attempts=event.attempt,
+        offered_at=event.at,
+        ringing_at=None,
+    )
+    state._settle(
+        event.agent_id,
+        AgentState.RESERVED,
+        event.at,
+        reservation_id=event.reservation_id,
+        call_id=event.call_id,
+    )
+
+
+def _agent_rang(state: State, event: ev.AgentRang) -> None:
+    state._replace_call(event.call_id, ringing_at=event.at)
+
+
+def _reservation_accepted(state: State, event: ev.ReservationAccepted) -> None:
+    state._replace_call(event.call_id, stage=CallStage.TALKING, answered_at=event.at)
+    state._replace_agent(event.agent_id, state=AgentState.TALKING, since=event.at)
+
+
+def _back_to_queue(
+    state: State, event: ev.ReservationRejected | ev.ReservationTimedOut | ev.ReservationRescinded
+) -> None:
+    """The agent's own change is an event of its own, which always follows."""
+    call = state._replace_call(
+        event.call_id, stage=CallStage.WAITING, reservation_id=None, agent_id=None, offered_at=None, ringing_at=None
+    )
+    state._wait(call)
+
+
+def _talk_ended(state: State, event: ev.TalkEnded) -> None:
+    state._replace_call(event.call_id, talk_ended_at=event.at)
+
+
+def _wrap_up_started(state: State, event: ev.WrapUpStarted) -> None:
+    state._replace_agent(
+        event.agent_id, state=AgentState.WRAP_UP, since=event.at, wrap_up_until=event.until, reservation_id=None
+    )
+
+
+def _wrap_up_ended(state: State, event: ev.WrapUpEnded) -> None:
+    state._replace_agent(event.agent_id, call_id=None, wrap_up_until=None, idle_since=event.at)
+    state._forget_if_over(event.call_id)
+
+
+def _call_ended(state: State, event: ev.CallEnded) -> None:
+    if state.pool.has_item(event.call_id):
+        state.pool.remove_item(event.call_id)
+    state._replace_call(event.call_id, stage=CallStage.ENDED, ended_at=event.at, termination=event.termination)
+    state._forget_if_over(event.call_id)
+
+
+_CHANGES: dict[type[ev.Event], Callable[[State, Any], None]] = {
+    ev.QueuesConfigured: _queues_configured,
+    ev.AgentRegistered: _agent_registered,
+    ev.AgentRemoved: _agent_removed,
+    ev.AgentLoggedIn: _agent_logged_in,
+    ev.AgentLoggedOut: _agent_logged_out,
+    ev.AgentBecameReady: _agent_became_ready,
+    ev.AgentBecameNotReady: _agent_became_not_ready,
+    ev.AfterCallChosen: _after_call_chosen,
+    ev.CallStarted: _call_started,
+    ev.CallRejoined: _call_rejoined,
+    ev.CallDetached: _call_detached,
+    ev.CallerIdentified: _caller_identified,
+    ev.IvrPathRecorded: _ivr_path_recorded,
+    ev.TicketKeyed: _ticket_keyed,
+    ev.CallQueued: _call_queued,
+    ev.CallReserved: _call_reserved,
+    ev.AgentRang: _agent_rang,
+    ev.ReservationAccepted: _reservation_accepted,
+    ev.ReservationRejected: _back_to_queue,
+    ev.ReservationTimedOut: _back_to_queue,
+    ev.ReservationRescinded: _back_to_queue,
+    ev.TalkEnded: _talk_ended,
+    ev.WrapUpStarted: _wrap_up_started,
+    ev.WrapUpEnded: _wrap_up_ended,
+    ev.CallEnded: _call_ended,
+}

@@ -1,0 +1,35 @@
+"""One command's turn at the state: events are applied as they happen, effects are collected."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from acd.domain.effects import Effect
+from acd.domain.events import Event
+from acd.domain.state import State
+
+
+class Decision(NamedTuple):
+    events: tuple[Event, ...]
+    effects: tuple[Effect, ...]
+
+
+class Turn:
+    __slots__ = ("_effects", "_events", "now", "state")
+
+    def __init__(self, state: State, now: datetime) -> None:
+        self.state = state
+        self.now = now
+        self._events: list[Event] = []
+        self._effects: list[Effect] = []
+
+    def happened(self, event: Event) -> None:
+        self.state.apply(event)
+        self._events.append(event)
+
+    def wish(self, effect: Effect) -> None:
+        self._effects.append(effect)
+
+    def decision(self) -> Decision:
+        return Decision(tuple(self._events), tuple(self._effects))

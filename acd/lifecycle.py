@@ -1,0 +1,32 @@
+"""Start, run until told to stop, stop in order. A second signal ends at once."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+import structlog
+
+from acd.bootstrap import open_guichet
+from acd.secrets import Secrets
+from acd.site import Site
+
+log = structlog.get_logger(__name__)
+
+
+async def serve_until_stopped(site: Site, secrets: Secrets) -> None:
+    """SIGTERM or SIGINT: new work is refused, callers go back to the dialplan's music (and to the next service that
+    comes up), what is owed to the database is written, then it returns."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _on_signal, stop, loop)
+    async with open_guichet(site, secrets):
+        await stop.wait()
+        log.info("stopping")
+
+
+def _on_signal(stop: asyncio.Event, loop: asyncio.AbstractEventLoop) -> None:
+    stop.set()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.remove_signal_handler(number)  # the next one has its ordinary effect

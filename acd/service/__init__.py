@@ -1,0 +1,1 @@
+"""The service: asyncio shells round the pure engine. Talks to ports only."""

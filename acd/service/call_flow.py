@@ -1,0 +1,317 @@
+"""One call, the whole way: this file is the caller's story from the first word of the menu to the hang-up.
+
+A flow lives as long as its session with the caller's channel. It performs what the pure parts decide: the IVR
+interpreter says what to play and collect, the engine says whom to ring. When its session dies, the channel carries
+the state, the dialplan plays music and asks for a service again, and a new flow goes on where this one was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from acd.domain import commands as cmd
+from acd.domain.agent import NotReadyReason
+from acd.domain.call import IvrStep, Reason
+from acd.domain.caller import CallerContext
+from acd.domain.effects import RingAgent
+from acd.domain.ids import CallId, QueueName, ReservationId, call_id_of
+from acd.domain.state import State
+from acd.service.ports import (
+    CallerChannel,
+    CallerHungUpError,
+    Clock,
+    Desk,
+    DeskError,
+    DialStatus,
+    Prompts,
+    Stage,
+    Telephony,
+)
+from acd.service.tasks import BackgroundTasks
+from ivr import interpreter
+from ivr.errors import SessionStateError
+from ivr.model import (
+    CallerFacts,
+    CallerGone,
+    Check,
+    CheckResult,
+    Collect,
+    Digits,
+    EnterQueue,
+    HangUp,
+    Play,
+    Played,
+    Session,
+    Step,
+)
+from ivr.schema import Flow
+from routing.model import canonical
+
+log = structlog.get_logger(__name__)
+
+LOOKUP_LIMIT = timedelta(seconds=3)  # a desk slower than this must not hold a caller: the pop says what is missing
+
+_PHONE_TROUBLE = {
+    DialStatus.BUSY: NotReadyReason.PHONE_BUSY,
+    DialStatus.UNREACHABLE: NotReadyReason.PHONE_UNREACHABLE,
+    DialStatus.FAILED: NotReadyReason.RING_FAILED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """What a called number leads to."""
+
+    flow: Flow
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowServices:
+    """What a flow works with; the same for all."""
+
+    submit: Callable[[cmd.Command], None]
+    state: State
+    clock: Clock
+    desk: Desk
+    prompts: Prompts
+    telephony: Telephony
+    tasks: BackgroundTasks
+    route_of: Callable[[str], Route]  # by called number; raises LookupError
+    default_language: str
+
+
+class CallFlow:
+    def __init__(self, channel: CallerChannel, services: FlowServices) -> None:
+        self._channel = channel
+        self._facts = channel.facts
+        self._services = services
+        self.call_id: CallId = call_id_of(channel.facts.linkedid)
+        self._caller = services.desk.classify(self._facts.caller_number, self._facts.caller_name)
+        self._context = CallerContext()
+        self._recorded_path: tuple[IvrStep, ...] = ()
+        self._wish: RingAgent | None = None  # the latest one not yet looked at
+        self._wished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.dialled: ReservationId | None = None  # the reservation whose phone rings (or talks) now
+
+    # the story -----------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Raises CallerHungUpError or ControlLostError when the session ends before the story does."""
+        route = self._services.route_of(self._facts.called_number)
+        self._start(route)
+        if self._facts.was_answered:
+            await self._end_after_talk()
+            return
+        lookup = self._services.tasks.start(self._identify(), "identify_caller")
+        if self._facts.stage == Stage.WAITING and self._facts.queue:
+            await lookup
+            await self._wait_for_agent(self._place_kept())
+            return
+        step = await self._walk_menu(route, lookup)
+        if isinstance(step, HangUp):
+            self._services.submit(cmd.EndCall(call_id=self.call_id, reason=Reason.FLOW_ENDED))
+            await self._channel.finish()
+            return
+        await lookup  # the agent's screen shows who calls
+        await self._wait_for_agent(self._place_in(step))
+
+    def ring(self, wish: RingAgent) -> None:
+        """The engine found an agent. Called from within its decision, after the screen-pop went out."""
+        self._wish = wish
+        if not self._wished.done():
+            self._wished.set_result(None)
+
+    # arriving ------------------------------------------------------------------------------------------------
+
+    def _start(self, route: Route) -> None:
+        language = self._facts.language or route.language or self._services.default_language
+        self._services.submit(
+            cmd.StartCall(
+                call_id=self.call_id,
+                linkedid=self._facts.linkedid,
+                channel=self._facts.channel,
+                called_number=self._facts.called_number,
+                caller=self._caller,
+                language=language,
+                started_at=self._facts.started_at,
+            )
+        )
+
+    async def _identify(self) -> None:
+        try:
+            async with asyncio.timeout(LOOKUP_LIMIT.total_seconds()):
+                self._caller, self._context = await self._services.desk.identify(self._caller)
+        except (DeskError, TimeoutError) as error:
+            log.warning("caller_not_looked_up", call_id=self.call_id, error=type(error).__name__)
+            self._context = CallerContext(missing=("contacts", "tickets", "calls"))
+        if ticket := self._facts.ticket:  # keyed before the service was lost
+            await self._check_ticket(ticket)
+        self._services.submit(cmd.IdentifyCaller(call_id=self.call_id, caller=self._caller, context=self._context))
+
+    # in the menu ---------------------------------------------------------------------------------------------
+
+    async def _walk_menu(self, route: Route, lookup: asyncio.Task[None]) -> EnterQueue | HangUp:
+        session, step = self._enter_menu(route)
+        try:
+            await self._channel.set_state(stage=Stage.IVR, ivr_session=interpreter.dump(session))
+            while True:
+                self._record_path(session)
+                if isinstance(step, EnterQueue | HangUp):
+                    return step
+                session, step = await self._perform(session, step, lookup)
+        except CallerHungUpError:
+            self._record_path(interpreter.advance(session, CallerGone())[0])
+            raise
+
+    async def _perform(
+        self, session: Session, step: Play | Collect | Check, lookup: asyncio.Task[None]
+    ) -> tuple[Session, Step]:
+        match step:
+            case Play():
+                await self._channel.play(self._services.prompts.sounds_of(step.prompts))
+                return interpreter.advance(session, Played())
+            case Collect():
+                session, step_after = interpreter.advance(session, await self._collect(step))
+                await self._channel.set_state(ivr_session=interpreter.dump(session))
+                return session, step_after
+            case Check():
+                await lookup
+                return interpreter.advance(session, CheckResult(await self._passes(step)))
+
+    def _enter_menu(self, route: Route) -> tuple[Session, Step]:
+        if self._facts.ivr_session:
+            try:
+                session = interpreter.resume(route.flow, self._facts.ivr_session)
+                return session, interpreter.step_of(session)
+            except SessionStateError as error:
+                log.warning("ivr_session_not_resumed", call_id=self.call_id, error=str(error))
+        return interpreter.begin(route.flow, CallerFacts(language=self._facts.language or route.language))
+
+    async def _collect(self, step: Collect) -> Digits:
+        keyed = await self._channel.collect(
+            self._services.prompts.sounds_of(step.prompts),
+            max_digits=step.max_digits,
+            terminator=step.terminator,
+            timeout=step.timeout,
+            digit_timeout=step.digit_timeout,
+        )
+        return Digits(keyed.digits, "complete" if keyed.is_complete else "timeout")
+
+    async def _passes(self, step: Check) -> bool:
+        if step.kind != "ticket_of_caller":
+            log.error("unknown_ivr_check", kind=step.kind)
+            return False
+        is_theirs = await self._check_ticket(step.value)
+        if is_theirs:
+            self._services.submit(cmd.KeepKeyedTicket(call_id=self.call_id, context=self._context))
+        return is_theirs
+
+    async def _check_ticket(self, digits: str) -> bool:
+        try:
+            async with asyncio.timeout(LOOKUP_LIMIT.total_seconds()):
+                context = await self._services.desk.check_ticket(self._caller, self._context, digits)
+        except (DeskError, TimeoutError) as error:
+            log.warning("ticket_not_checked", call_id=self.call_id, error=type(error).__name__)
+            return False
+        if context is None:
+            return False
+        self._context = context
+        return True
+
+    def _record_path(self, session: Session) -> None:
+        path = tuple(IvrStep(entry.node, entry.keys, entry.exit) for entry in session.path)
+        if path != self._recorded_path:
+            self._recorded_path = path
+            self._services.submit(cmd.RecordIvrPath(call_id=self.call_id, path=path, language=session.language))
+
+    # waiting, ringing, talking -------------------------------------------------------------------------------
+
+    def _place_in(self, step: EnterQueue) -> cmd.EnqueueCall:
+        return cmd.EnqueueCall(
+            call_id=self.call_id,
+            queue=QueueName(step.queue),
+            priority=step.priority,
+            skills=canonical(step.skills),
+            queued_at=self._services.clock.now(),
+        )
+
+    def _place_kept(self) -> cmd.EnqueueCall:
+        return cmd.EnqueueCall(
+            call_id=self.call_id,
+            queue=QueueName(self._facts.queue),
+            priority=self._facts.priority,
+            queued_at=self._facts.queued_at,
+        )
+
+    async def _wait_for_agent(self, place: cmd.EnqueueCall) -> None:
+        await self._channel.set_state(**self._state_of(place))
+        self._services.submit(place)
+        while True:
+            if not self._wished.done():
+                await self._channel.start_music()
+            await self._channel.idle_until(self._wished)
+            self._wished = asyncio.get_running_loop().create_future()
+            wish, self._wish = self._wish, None
+            if wish is None or self._services.state.reserved_call(self.call_id, wish.reservation_id) is None:
+                continue  # rejected before the phone rang
+            if await self._talked(wish):
+                break
+        self._services.submit(cmd.EndCall(call_id=self.call_id, reason=Reason.AGENT_HUNG_UP))
+        await self._channel.finish()
+
+    async def _talked(self, wish: RingAgent) -> bool:
+        """Ring this agent; True when they talked and the agent has hung up."""
+        reservation: Mapping[str, str] = {"call_id": self.call_id, "reservation_id": wish.reservation_id}
+        self.dialled = wish.reservation_id
+        try:
+            status = await self._channel.dial(wish.extension, wish.offer_time)
+        except CallerHungUpError as gone:
+            if gone.after_talk:
+                self._services.submit(cmd.ReportAnswer(call_id=self.call_id, reservation_id=wish.reservation_id))
+            raise
+        finally:
+            self.dialled = None
+            self._services.telephony.dial_is_over(self._facts.linkedid)
+        if status is DialStatus.ANSWERED:
+            # AMI told of the answer when it happened; this is for the case that it could not.
+            self._services.submit(cmd.ReportAnswer(call_id=self.call_id, reservation_id=wish.reservation_id))
+            self._services.submit(cmd.ReportTalkEnded(call_id=self.call_id, reservation_id=wish.reservation_id))
+            return True
+        if status is DialStatus.NO_ANSWER:
+            self._services.submit(cmd.ReportNoAnswer(call_id=self.call_id, reservation_id=wish.reservation_id))
+        else:
+            cause = _PHONE_TROUBLE[status]
+            self._services.submit(
+                cmd.ReportRingFailed(call_id=self.call_id, reservation_id=wish.reservation_id, cause=cause)
+            )
+        log.debug("ring_ended", status=status, **reservation)
+        return False
+
+    async def _end_after_talk(self) -> None:
+        """An agent spoke to this caller and hung up while no service looked on."""
+        call = self._services.state.calls.get(self.call_id)
+        if call is not None and call.reservation_id is not None:
+            self._services.submit(cmd.ReportAnswer(call_id=self.call_id, reservation_id=call.reservation_id))
+            self._services.submit(cmd.ReportTalkEnded(call_id=self.call_id, reservation_id=call.reservation_id))
+        self._services.submit(cmd.EndCall(call_id=self.call_id, reason=Reason.AGENT_HUNG_UP))
+        await self._channel.finish()
+
+    def _state_of(self, place: cmd.EnqueueCall) -> dict[str, str]:
+        """What another process needs to put this caller back in the same place."""
+        queued_at: datetime = place.queued_at or self._services.clock.now()
+        call = self._services.state.calls.get(self.call_id)
+        ticket = self._context.linked_ticket
+        return {
+            "stage": Stage.WAITING,
+            "queue": place.queue,
+            "queued_at": f"{queued_at.timestamp():.6f}",
+            "priority": "" if place.priority is None else str(place.priority),
+            "language": call.language if call else "",
+            "ticket": ticket.number if ticket else "",
+        }

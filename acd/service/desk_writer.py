@@ -1,0 +1,100 @@
+"""Interactions and tickets are written behind the calls: in order, in batches, tried again until taken."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+
+from acd.domain import commands as cmd
+from acd.domain import effects as fx
+from acd.domain.call import Call
+from acd.domain.ids import CallId
+from acd.service.ports import Desk, DeskError
+
+log = structlog.get_logger(__name__)
+
+FIRST_RETRY = timedelta(seconds=0.5)
+LAST_RETRY = timedelta(seconds=30)
+MOST_PENDING = 100_000  # wishes; beyond it the oldest records go (a commit never does) and that is said loudly
+BATCH = 200
+
+
+class DeskWriter:
+    """`record` and `commit` return at once. `run` writes until cancelled; `drain` waits for all of it."""
+
+    def __init__(self, desk: Desk, submit: Callable[[cmd.Command], None]) -> None:
+        self._desk = desk
+        self._submit = submit
+        self._outbox: deque[fx.RecordInteraction | fx.CommitTicket] = deque()
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.trouble: str | None = None  # why the desk does not take what is pending, for /readyz
+
+    def __len__(self) -> int:
+        return len(self._outbox)
+
+    def record(self, wish: fx.RecordInteraction) -> None:
+        if len(self._outbox) >= MOST_PENDING:
+            log.critical("interaction_not_recorded", call_id=wish.call.call_id, pending=len(self._outbox))
+            return
+        self._put(wish)
+
+    def commit(self, wish: fx.CommitTicket) -> None:
+        self._put(wish)
+
+    def _put(self, wish: fx.RecordInteraction | fx.CommitTicket) -> None:
+        self._outbox.append(wish)
+        self._idle.clear()
+        self._wake.set()
+
+    async def run(self) -> None:
+        pause = FIRST_RETRY
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._outbox:
+                try:
+                    await self._write_some()
+                    self.trouble = None
+                    pause = FIRST_RETRY
+                except DeskError as error:
+                    self.trouble = f"the desk does not take records: {error}"
+                    log.warning("desk_write_failed", pending=len(self._outbox), error=str(error))
+                    await asyncio.sleep(pause.total_seconds())
+                    pause = min(pause * 2, LAST_RETRY)
+            self._idle.set()
+
+    async def drain(self) -> None:
+        await self._idle.wait()
+
+    async def _write_some(self) -> None:
+        """Write the first wishes; what is written, and only that, leaves the outbox."""
+        first = self._outbox[0]
+        if isinstance(first, fx.CommitTicket):
+            number = await self._desk.commit_ticket(first)
+            self._outbox.popleft()
+            if number is not None:
+                self._submit(
+                    cmd.ReportTicket(
+                        call_id=first.call.call_id,
+                        agent_id=first.agent_id,
+                        ticket_number=number,
+                        to_qualify=first.to_qualify,
+                    )
+                )
+            return
+        latest: dict[CallId, Call] = {}  # a later picture of the same call says all that the earlier one did
+        taken = 0
+        for wish in self._outbox:
+            if isinstance(wish, fx.CommitTicket) or taken == BATCH:
+                break
+            latest[wish.call.call_id] = wish.call
+            taken += 1
+        await self._desk.record_interactions(list(latest.values()))
+        for _ in range(taken):
+            self._outbox.popleft()

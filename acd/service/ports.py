@@ -1,0 +1,297 @@
+"""The ports: all that the service asks of the world. Adapters and fakes subclass them; one contract suite for both."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TypeVar
+
+from acd.domain.call import Call
+from acd.domain.caller import Caller, CallerContext
+from acd.domain.commands import Command
+from acd.domain.effects import CommitTicket
+from acd.domain.events import Event
+from ivr.model import PromptRef
+
+T = TypeVar("T")
+
+
+class CallerHungUpError(Exception):
+    """The caller is gone: the ordinary end of a call. `after_talk`: an agent had answered."""
+
+    error_id = "call.hung_up"
+
+    def __init__(self, *, after_talk: bool = False) -> None:
+        super().__init__("the caller hung up")
+        self.after_talk = after_talk
+
+
+class ControlLostError(Exception):
+    """The session that controls the channel died; the caller may still be there."""
+
+    error_id = "call.control_lost"
+
+
+class TelephonyError(Exception):
+    """Asterisk refused, or did not answer in time."""
+
+    error_id = "telephony.error"
+
+
+class DeskError(Exception):
+    """The desk (contacts, tickets) could not be asked or written."""
+
+    error_id = "desk.error"
+
+
+class Clock(ABC):
+    @abstractmethod
+    def now(self) -> datetime:
+        """Aware, UTC."""
+
+
+class Timers(ABC):
+    """Commands given to the engine at a later instant."""
+
+    @abstractmethod
+    def start(self, key: str, due_at: datetime, command: Command) -> None: ...
+
+    @abstractmethod
+    def cancel(self, key: str) -> None:
+        """Unknown keys are no error: the timer may just have fired."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelFacts:
+    """What is known when a caller's channel comes under control. Times are None on a first entry."""
+
+    linkedid: str
+    channel: str
+    caller_number: str
+    caller_name: str
+    called_number: str
+    stage: str = ""  # "" on a first entry; else as last set: see `Stage`
+    queue: str = ""
+    queued_at: datetime | None = None
+    started_at: datetime | None = None
+    priority: int | None = None
+    language: str = ""
+    ticket: str = ""
+    ivr_session: str = ""
+    reservation: str = ""
+    agent: str = ""
+    was_answered: bool = False  # an agent spoke to this caller while no service looked on
+
+
+class Stage:
+    """Values of GUICHET_STAGE on the channel."""
+
+    IVR = "ivr"
+    WAITING = "waiting"
+
+
+class DialStatus(StrEnum):
+    ANSWERED = "answered"  # and the talk is over
+    NO_ANSWER = "no_answer"
+    BUSY = "busy"
+    UNREACHABLE = "unreachable"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """What a caller keyed. `is_complete`: by length or terminator, not by time."""
+
+    digits: str
+    is_complete: bool
+
+
+class CallerChannel(ABC):
+    """One caller's channel under control. Every method raises CallerHungUpError or ControlLostError when it must."""
+
+    facts: ChannelFacts
+
+    @abstractmethod
+    async def set_state(self, **variables: str) -> None:
+        """Write the call's state on the channel itself, in one round trip. Keys are fields of ChannelFacts."""
+
+    @abstractmethod
+    async def play(self, sounds: Sequence[str]) -> None: ...
+
+    @abstractmethod
+    async def collect(
+        self,
+        sounds: Sequence[str],
+        *,
+        max_digits: int,
+        terminator: str | None,
+        timeout: timedelta,
+        digit_timeout: timedelta,
+    ) -> Keyed:
+        """Play, interrupted by the first key, and collect keys. The terminator is not among the digits.
+
+        `timeout` runs from the end of the sounds to the first key, `digit_timeout` between keys.
+        """
+
+    @abstractmethod
+    async def start_music(self) -> None: ...
+
+    @abstractmethod
+    async def idle_until(self, happens: asyncio.Future[T]) -> T:
+        """Wait without cost; raises CallerHungUpError as soon as the caller leaves."""
+
+    @abstractmethod
+    async def dial(self, extension: str, offer_time: timedelta) -> DialStatus:
+        """Ring an agent's phone and stay until it is over: not answered, or talked and hung up."""
+
+    @abstractmethod
+    async def finish(self) -> None:
+        """Say that this call is done and hang up."""
+
+
+CallHandler = Callable[[CallerChannel], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class LegRinging:
+    """An agent's phone rings for this caller."""
+
+    linkedid: str
+    extension: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegAnswered:
+    linkedid: str
+    extension: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallerGone:
+    """The caller's own channel has ended."""
+
+    linkedid: str
+
+
+@dataclass(frozen=True, slots=True)
+class LiveChannels:
+    """All that lives in the switch, asked for at `observed_at`, after each (re)connection to it."""
+
+    linkedids: frozenset[str]
+    observed_at: datetime
+
+
+TelephonyFact = LegRinging | LegAnswered | CallerGone | LiveChannels
+
+
+class Telephony(ABC):
+    """What is asked of the switch besides the callers' own channels, and what it tells."""
+
+    @abstractmethod
+    def listen(self, hear: Callable[[TelephonyFact], None]) -> None:
+        """Every fact goes to `hear`, in the switch's order."""
+
+    @abstractmethod
+    async def stop_ringing(self, linkedid: str) -> None:
+        """End the agent's leg of this call, also one that is just about to ring. Only while the caller's channel
+        dials: see `dial_is_over`."""
+
+    @abstractmethod
+    def dial_is_over(self, linkedid: str) -> None:
+        """The caller's channel dials no more: a stop not yet carried out must not hit the next ring."""
+
+
+class Desk(ABC):
+    """The service desk as the call sees it."""
+
+    @abstractmethod
+    def classify(self, number: str, name: str) -> Caller:
+        """The caller as presented, with the number's kind and E.164 form; asks nobody."""
+
+    @abstractmethod
+    async def identify(self, caller: Caller) -> tuple[Caller, CallerContext]: ...
+
+    @abstractmethod
+    async def check_ticket(self, caller: Caller, context: CallerContext, digits: str) -> CallerContext | None:
+        """The context with `linked_ticket` set when the digits are a ticket of this caller, else None."""
+
+    @abstractmethod
+    async def record_interactions(self, calls: Sequence[Call]) -> None:
+        """Write interactions, one per Linkedid; idempotent."""
+
+    @abstractmethod
+    async def commit_ticket(self, wish: CommitTicket) -> str | None:
+        """Open or link the call's ticket, once; returns its number, None when the wrap-up code asks for none."""
+
+
+class Journal(ABC):
+    """The events, in order, for whoever follows: a standby, statistics elsewhere, an engineer."""
+
+    @abstractmethod
+    def append(self, events: Sequence[Event]) -> None:
+        """Take the events and return at once; never blocks routing."""
+
+    @abstractmethod
+    async def read(self, after: str = "", limit: int = 1000) -> list[tuple[str, Event]]:
+        """Events after a position, oldest first, each with its own position. "" is the beginning of what is kept."""
+
+    @abstractmethod
+    async def flush(self) -> None:
+        """Returns when all that was appended can be read."""
+
+
+class Prompts(ABC):
+    """Where the sounds of prompts are."""
+
+    @abstractmethod
+    def sounds_of(self, prompts: Sequence[PromptRef]) -> list[str]:
+        """Sound paths without extension, as Asterisk takes them. A prompt that has no sound is left out and logged."""
+
+
+class Role(StrEnum):
+    AGENT = "agent"
+    SUPERVISOR = "supervisor"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """A person who may log in. Agents have an extension and skills; supervisors and administrators may have none."""
+
+    login: str
+    name: str
+    roles: frozenset[Role]
+    extension: str | None = None
+    skills: Mapping[str, int] | None = None
+
+
+class UserDirectory(ABC):
+    """People and their sessions, in the database."""
+
+    @abstractmethod
+    async def all(self) -> list[User]: ...
+
+    @abstractmethod
+    async def save(self, user: User, password: str | None) -> None:
+        """Add or change. `password` None keeps the present one (a new user without one cannot log in)."""
+
+    @abstractmethod
+    async def remove(self, login: str) -> bool: ...
+
+    @abstractmethod
+    async def authenticate(self, login: str, password: str) -> User | None:
+        """None for an unknown login as for a wrong password, in the same time."""
+
+    @abstractmethod
+    async def open_session(self, login: str, expires_at: datetime) -> str:
+        """A new opaque token; only its hash is stored."""
+
+    @abstractmethod
+    async def session_user(self, token: str, now: datetime) -> User | None: ...
+
+    @abstractmethod
+    async def close_session(self, token: str) -> None: ...

@@ -1,0 +1,160 @@
+"""What the screens see: events folded into frames for each agent's feed and the supervisors' feed.
+
+An agent's feed: `snapshot`, `agent` (own state), `offer` (the screen-pop, before the phone rings), `offer_ended`,
+`call` (answered, talk ended, ended), `ticket`. The supervisors' feed: `snapshot`, `queues`, `agents`; changes are
+gathered and sent together, at most every `SUPERVISOR_INTERVAL`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from acd.domain import events as ev
+from acd.domain.call import Call, CallStage
+from acd.domain.ids import AgentId, CallId, QueueName
+from acd.domain.metrics import QueueStatistics
+from acd.domain.state import State
+from acd.service.feeds import Feed
+from acd.service.ports import Clock
+from acd.service.views import AgentView, CallView, QueueView, agent_view, call_view, queue_view
+
+SUPERVISOR_INTERVAL = timedelta(milliseconds=200)
+
+ScheduleFlush = Callable[[timedelta, Callable[[], None]], Any]
+
+
+class Screens:
+    """A listener of the dispatcher. `schedule(delay, callback)` is the event loop's call_later, or a virtual one."""
+
+    def __init__(self, state: State, statistics: QueueStatistics, clock: Clock, schedule: ScheduleFlush) -> None:
+        self._state = state
+        self._statistics = statistics
+        self._clock = clock
+        self._schedule = schedule
+        self._agent_feeds: dict[AgentId, Feed] = {}
+        self.supervisors = Feed(clock, self.supervisor_snapshot)
+        self._changed_queues: set[QueueName] = set()
+        self._changed_agents: set[AgentId] = set()
+        self._is_flush_due = False
+
+    # reading -------------------------------------------------------------------------------------------------
+
+    def agent_feed(self, agent_id: AgentId) -> Feed:
+        feed = self._agent_feeds.get(agent_id)
+        if feed is None:
+            feed = self._agent_feeds[agent_id] = Feed(self._clock, lambda: self.agent_snapshot(agent_id))
+        return feed
+
+    def agent_snapshot(self, agent_id: AgentId) -> dict[str, Any]:
+        """`{"agent": AgentView, "call": CallView | None}`: the call reserved, talked with, or being wrapped up."""
+        agent = self._state.agents.get(agent_id)
+        if agent is None:
+            return {"agent": None, "call": None}
+        call = self._state.calls.get(agent.call_id) if agent.call_id else None
+        return {"agent": self._agent_view(agent_id), "call": self._call_view(call) if call else None}
+
+    def supervisor_snapshot(self) -> dict[str, Any]:
+        """`{"queues": [QueueView], "agents": [AgentView]}`."""
+        return {"queues": self.queue_views(), "agents": self.agent_views()}
+
+    def queue_views(self, names: Iterable[QueueName] | None = None) -> list[QueueView]:
+        waiting: dict[QueueName, list[Call]] = {}
+        for call in self._state.calls.values():
+            if call.queue and call.stage in {CallStage.WAITING, CallStage.RESERVED}:
+                waiting.setdefault(call.queue, []).append(call)
+        now = self._clock.now()
+        chosen = self._state.queues if names is None else [name for name in names if name in self._state.queues]
+        return [
+            queue_view(self._state.queues[name], self._statistics.of(name), waiting.get(name, []), now)
+            for name in sorted(chosen)
+        ]
+
+    def agent_views(self) -> list[AgentView]:
+        return [self._agent_view(agent_id) for agent_id in self._state.agents]
+
+    # listening -----------------------------------------------------------------------------------------------
+
+    def hear(self, events: Sequence[ev.Event]) -> None:
+        """The state is already the one after all of these events."""
+        agents: dict[AgentId, None] = {}  # in order, once each
+        for event in events:
+            agent_id = getattr(event, "agent_id", None)
+            if isinstance(event, ev.AgentRegistered):
+                agent_id = event.profile.agent_id
+            if agent_id is not None:
+                agents[agent_id] = None
+            queue = getattr(event, "queue", None)
+            if queue is not None:
+                self._changed_queues.add(queue)
+            if isinstance(event, ev.QueuesConfigured):
+                self._changed_queues.update(self._state.queues)
+        self._changed_agents.update(agents)
+        for event in events:
+            self._tell_agent(event)
+        for agent_id in agents:
+            if agent_id in self._agent_feeds and agent_id in self._state.agents:
+                self.agent_feed(agent_id).publish("agent", self._agent_view(agent_id))
+        self._flush_soon()
+
+    def _tell_agent(self, event: ev.Event) -> None:
+        match event:
+            case ev.CallReserved(agent_id=agent_id, call_id=call_id):
+                self.agent_feed(agent_id).publish("offer", self._call_of(call_id))
+            case (
+                ev.ReservationRejected(agent_id=agent_id)
+                | ev.ReservationTimedOut(agent_id=agent_id)
+                | ev.ReservationRescinded(agent_id=agent_id)
+                | ev.ReservationCanceled(agent_id=agent_id)
+            ):
+                why = type(event).__name__.removeprefix("Reservation").lower()
+                data = {"call_id": event.call_id, "reservation_id": event.reservation_id, "why": why}
+                self.agent_feed(agent_id).publish("offer_ended", data)
+            case (
+                ev.ReservationAccepted(agent_id=agent_id, call_id=call_id)
+                | ev.TalkEnded(agent_id=agent_id, call_id=call_id)
+            ):
+                self.agent_feed(agent_id).publish("call", self._call_of(call_id))
+            case ev.TicketCommitted(agent_id=agent_id):
+                ticket: dict[str, Any] = {
+                    "call_id": event.call_id,
+                    "number": event.ticket_number,
+                    "to_qualify": event.to_qualify,
+                }
+                self.agent_feed(agent_id).publish("ticket", ticket)
+            case ev.AgentRemoved(agent_id=agent_id):
+                if feed := self._agent_feeds.pop(agent_id, None):
+                    feed.close()
+
+    def _flush_soon(self) -> None:
+        if not self._is_flush_due and (self._changed_queues or self._changed_agents):
+            self._is_flush_due = True
+            self._schedule(SUPERVISOR_INTERVAL, self._flush)
+
+    def _flush(self) -> None:
+        self._is_flush_due = False
+        queues, self._changed_queues = self._changed_queues, set()
+        agents, self._changed_agents = self._changed_agents, set()
+        if queues:
+            self.supervisors.publish("queues", self.queue_views(queues))
+        if agents:
+            views = [self._agent_view(agent_id) for agent_id in agents if agent_id in self._state.agents]
+            removed = [agent_id for agent_id in agents if agent_id not in self._state.agents]
+            self.supervisors.publish("agents", {"changed": views, "removed": removed})
+
+    def close(self) -> None:
+        self.supervisors.close()
+        for feed in self._agent_feeds.values():
+            feed.close()
+
+    def _call_of(self, call_id: CallId) -> CallView | None:
+        call = self._state.calls.get(call_id)
+        return self._call_view(call) if call else None
+
+    def _call_view(self, call: Call) -> CallView:
+        return call_view(call, self._state.queues.get(call.queue) if call.queue else None)
+
+    def _agent_view(self, agent_id: AgentId) -> AgentView:
+        agent = self._state.agents[agent_id]
+        return agent_view(agent, self._state.calls.get(agent.call_id) if agent.call_id else None)

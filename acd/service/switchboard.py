@@ -1,0 +1,118 @@
+"""The switchboard: all callers' flows under way, and the way from the engine and the switch to each of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import structlog
+
+from acd.domain import commands as cmd
+from acd.domain import effects as fx
+from acd.domain.call import Reason
+from acd.domain.ids import AgentId, CallId, ReservationId, call_id_of
+from acd.service.call_flow import CallFlow, FlowServices
+from acd.service.ports import (
+    CallerChannel,
+    CallerGone,
+    CallerHungUpError,
+    ControlLostError,
+    LegAnswered,
+    LegRinging,
+    LiveChannels,
+    TelephonyFact,
+)
+
+log = structlog.get_logger(__name__)
+
+# A call whose flow fails is brought back by the dialplan. After so many failures it is ended with an apology:
+# music for ever would be worse.
+MOST_FAILURES = 3
+
+
+class Switchboard:
+    def __init__(self, services: FlowServices) -> None:
+        self._services = services
+        self._flows: dict[CallId, CallFlow] = {}
+        self._failures: Counter[CallId] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._flows)
+
+    # callers -------------------------------------------------------------------------------------------------
+
+    async def take_call(self, channel: CallerChannel) -> None:
+        """Handle one session with a caller's channel, to its end. Never raises but for cancellation."""
+        call_id = call_id_of(channel.facts.linkedid)
+        submit = self._services.submit
+        flow = self._flows[call_id] = CallFlow(channel, self._services)
+        try:
+            await flow.run()
+        except CallerHungUpError:
+            submit(cmd.EndCall(call_id=call_id, reason=Reason.CALLER_HUNG_UP))
+        except ControlLostError:
+            submit(cmd.ReportControlLost(call_id=call_id))
+        except Exception:
+            log.exception("call_flow_failed", call_id=call_id)
+            await self._recover(channel, call_id)
+        finally:
+            if self._flows.get(call_id) is flow:
+                del self._flows[call_id]
+
+    async def _recover(self, channel: CallerChannel, call_id: CallId) -> None:
+        """Our own fault: let the dialplan bring the caller back to a fresh flow, but not for ever."""
+        self._failures[call_id] += 1
+        if self._failures[call_id] < MOST_FAILURES:
+            self._services.submit(cmd.ReportControlLost(call_id=call_id))
+            return
+        del self._failures[call_id]
+        self._services.submit(cmd.EndCall(call_id=call_id, reason=Reason.SERVICE_ERROR))
+        try:
+            await channel.finish()
+        except (CallerHungUpError, ControlLostError):
+            log.info("caller_gone_after_failure", call_id=call_id)
+
+    # the engine's wishes -------------------------------------------------------------------------------------
+
+    def ring(self, wish: fx.RingAgent) -> None:
+        flow = self._flows.get(wish.call_id)
+        if flow is not None:
+            flow.ring(wish)
+            return
+        log.error("ring_without_control", call_id=wish.call_id)
+        self._services.submit(
+            cmd.ReportRingFailed(call_id=wish.call_id, reservation_id=wish.reservation_id, cause="ring_failed")
+        )
+
+    def stop_ringing(self, wish: fx.StopRinging) -> None:
+        flow = self._flows.get(wish.call_id)
+        if flow is not None and flow.dialled == wish.reservation_id:
+            linkedid = wish.call_id.removeprefix("call_")
+            self._services.tasks.start(self._services.telephony.stop_ringing(linkedid), "stop_ringing")
+
+    # what the switch tells -----------------------------------------------------------------------------------
+
+    def hear(self, fact: TelephonyFact) -> None:
+        match fact:
+            case LegRinging(linkedid, extension):
+                if call := self._reserved_for(linkedid, extension):
+                    self._services.submit(cmd.ReportRinging(call_id=call[0], reservation_id=call[1]))
+            case LegAnswered(linkedid, extension):
+                if call := self._reserved_for(linkedid, extension):
+                    self._services.submit(cmd.ReportAnswer(call_id=call[0], reservation_id=call[1]))
+            case CallerGone(linkedid):
+                call_id = call_id_of(linkedid)
+                # A flow in control hears of it on its own session, in order with all else it does.
+                if call_id not in self._flows and call_id in self._services.state.calls:
+                    self._services.submit(cmd.EndCall(call_id=call_id, reason=Reason.CALLER_HUNG_UP))
+                self._failures.pop(call_id, None)
+            case LiveChannels(linkedids, observed_at):
+                self._services.submit(cmd.Reconcile(live_linkedids=linkedids, observed_at=observed_at))
+
+    def _reserved_for(self, linkedid: str, extension: str) -> tuple[CallId, ReservationId] | None:
+        call = self._services.state.calls.get(call_id_of(linkedid))
+        if call is None or call.reservation_id is None or call.agent_id is None:
+            return None
+        agent = self._services.state.agents.get(AgentId(call.agent_id))
+        if agent is None or agent.profile.extension != extension:
+            return None
+        return call.call_id, call.reservation_id

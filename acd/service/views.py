@@ -1,0 +1,160 @@
+"""What screens are shown: JSON shapes of the WebSocket frames and of /api/v1. Field names are part of the API."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from acd.domain.agent import Agent
+from acd.domain.call import Call, IvrStep
+from acd.domain.caller import CallerContext, ContactCard
+from acd.domain.metrics import QueueFigures, average_handle_time, average_speed_of_answer, service_level
+from acd.domain.queue import QueuePolicy
+
+
+class AgentView(Struct, frozen=True, kw_only=True):
+    agent_id: str
+    login: str
+    name: str
+    extension: str
+    skills: dict[str, int]
+    state: str
+    since: datetime | None
+    reason: str
+    call_id: str | None
+    queue: str | None
+    wrap_up_until: datetime | None
+    after_call: str | None  # "not_ready" or "logged_out", chosen during the call
+
+
+class CallView(Struct, frozen=True, kw_only=True):
+    """The screen-pop: everything an agent should know before saying hello. Also the state of the call at hand."""
+
+    call_id: str
+    reservation_id: str | None
+    stage: str
+    queue: str | None
+    queue_label: str
+    language: str
+    called_number: str
+    number: str
+    e164: str | None
+    number_kind: str
+    caller_name: str  # as presented by the network
+    certainty: str
+    contacts: tuple[ContactCard, ...]
+    context: CallerContext
+    ivr_path: tuple[IvrStep, ...]
+    ticket: TicketDraftView
+    started_at: datetime
+    queued_at: datetime | None
+    offered_at: datetime | None
+    answered_at: datetime | None
+    talk_ended_at: datetime | None
+    wait_seconds: float | None
+    attempt: int
+
+
+class TicketDraftView(Struct, frozen=True, kw_only=True):
+    """What the wrap-up will commit: a link when `number` is set, else a new ticket with this title."""
+
+    number: str | None
+    title: str
+
+
+class QueueView(Struct, frozen=True, kw_only=True):
+    name: str
+    label: str
+    waiting: int
+    longest_wait_seconds: float | None
+    longest_waiting_since: datetime | None
+    offered: int
+    answered: int
+    abandoned: int
+    short_abandoned: int
+    no_answers: int
+    service_level: float | None
+    service_level_seconds: float
+    average_speed_of_answer_seconds: float | None
+    average_handle_time_seconds: float | None
+
+
+def agent_view(agent: Agent, call: Call | None) -> AgentView:
+    return AgentView(
+        agent_id=agent.agent_id,
+        login=agent.profile.login,
+        name=agent.profile.name,
+        extension=agent.profile.extension,
+        skills=dict(agent.profile.skills),
+        state=agent.state,
+        since=agent.since,
+        reason=agent.reason,
+        call_id=agent.call_id,
+        queue=call.queue if call else None,
+        wrap_up_until=agent.wrap_up_until,
+        after_call=agent.after_call.state if agent.after_call else None,
+    )
+
+
+def call_view(call: Call, policy: QueuePolicy | None) -> CallView:
+    until = call.answered_at or call.offered_at
+    label = policy.label if policy else ""
+    return CallView(
+        call_id=call.call_id,
+        reservation_id=call.reservation_id,
+        stage=call.stage,
+        queue=call.queue,
+        queue_label=label,
+        language=call.language,
+        called_number=call.called_number,
+        number=call.caller.number,
+        e164=call.caller.e164,
+        number_kind=call.caller.number_kind,
+        caller_name=call.caller.name,
+        certainty=call.caller.certainty,
+        contacts=call.caller.contacts,
+        context=call.context,
+        ivr_path=call.ivr_path,
+        ticket=draft_view(call, label),
+        started_at=call.started_at,
+        queued_at=call.queued_at,
+        offered_at=call.offered_at,
+        answered_at=call.answered_at,
+        talk_ended_at=call.talk_ended_at,
+        wait_seconds=(until - call.queued_at).total_seconds() if until and call.queued_at else None,
+        attempt=call.attempts,
+    )
+
+
+def draft_view(call: Call, queue_label: str) -> TicketDraftView:
+    linked = call.context.linked_ticket
+    if linked is not None:
+        return TicketDraftView(number=linked.number, title=linked.title)
+    return TicketDraftView(number=None, title=draft_title(call, queue_label))
+
+
+def draft_title(call: Call, queue_label: str) -> str:
+    who = call.caller.contacts[0].name if len(call.caller.contacts) == 1 else call.caller.number or "unknown caller"
+    return f"{queue_label or 'Call'}: {who}"
+
+
+def queue_view(policy: QueuePolicy, figures: QueueFigures, waiting: list[Call], now: datetime) -> QueueView:
+    """`waiting`: the calls of this queue that are waiting or reserved."""
+    oldest = min((call.queued_at for call in waiting if call.queued_at), default=None)
+    return QueueView(
+        name=policy.name,
+        label=policy.label,
+        waiting=len(waiting),
+        longest_wait_seconds=(now - oldest).total_seconds() if oldest else None,
+        longest_waiting_since=oldest,
+        offered=figures.offered,
+        answered=figures.answered,
+        abandoned=figures.abandoned,
+        short_abandoned=figures.short_abandoned,
+        no_answers=figures.no_answers,
+        service_level=service_level(figures),
+        service_level_seconds=policy.service_level_time.total_seconds(),
+        average_speed_of_answer_seconds=average_speed_of_answer(figures),
+        average_handle_time_seconds=average_handle_time(figures),
+    )

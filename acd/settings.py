@@ -1,0 +1,247 @@
+"""Settings: frozen, checked whole, every problem named with file and line.
+
+Layers, later ones win: `config/defaults.yaml` <- the site file <- `GUICHET_*` environment variables
+(`GUICHET_HTTP__PORT=8081` sets `http.port`). Secrets never stand in YAML: see `acd.secrets`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import quote
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+
+from acd.secrets import read_secret_file
+from acd.shipped import shipped_config
+from ivr.errors import ConfigurationError, Problem
+from ivr.source import Source, load, merge
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+def _seconds(value: object) -> object:
+    """YAML carries plain numbers of seconds; inside they are timedeltas."""
+    if isinstance(value, bool):
+        raise ValueError("a number of seconds is expected")  # noqa: TRY004  # pydantic reports ValueErrors
+    if isinstance(value, str):
+        value = float(value)
+    return timedelta(seconds=value) if isinstance(value, int | float) else value
+
+
+Seconds = Annotated[
+    timedelta, BeforeValidator(_seconds), PlainSerializer(timedelta.total_seconds), Field(ge=timedelta(0))
+]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+Extension = Annotated[str, Field(pattern=r"^[0-9]{2,8}$")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ServiceSettings(_Section):
+    node: Name
+    data_dir: Path | None = None  # None: the user's data directory (see `Settings.data_dir`)
+    region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+    language: Literal["fr", "en"]
+    log_format: Literal["console", "json"]
+
+
+class HttpSettings(_Section):
+    host: str
+    port: Port
+    session_time_seconds: Seconds
+    secure_cookies: bool
+
+
+class DatabaseSettings(_Section):
+    url: str | None = None  # None: SQLite in the data directory
+    password_file: Path | None = None  # its content is put into `url`: passwords stand in no YAML and no environment
+
+    @model_validator(mode="after")
+    def _for_a_url(self) -> DatabaseSettings:
+        if self.password_file is not None and "@" not in (self.url or ""):
+            raise ValueError("password_file goes with a url that names a user: postgresql://guichet@host/guichet")
+        return self
+
+
+class JournalSettings(_Section):
+    redis_url: str | None = None  # None: in this process only
+
+
+class AmiSettings(_Section):
+    host: str
+    port: Port
+    username: Name
+    deadline_seconds: Seconds
+    ping_seconds: Seconds
+
+
+class FastAgiSettings(_Section):
+    host: str  # where this node listens
+    port: Port
+    advertised_host: str | None = None  # where Asterisk finds it, when not the same
+
+
+class SipSettings(_Section):
+    host: str
+    port: Port
+    rtp_first_port: Port
+    rtp_last_port: Port
+    external_address: str | None = None  # for an Asterisk behind NAT
+
+
+class TrunkSettings(_Section):
+    name: Name
+    match: tuple[str, ...]  # addresses or networks the carrier sends from
+    contact: str | None = None  # "sip:carrier.example:5060", for outgoing calls
+
+
+class AgentPhonesSettings(_Section):
+    first_extension: Extension
+    last_extension: Extension
+
+    @model_validator(mode="after")
+    def _in_order(self) -> AgentPhonesSettings:
+        count = int(self.last_extension) - int(self.first_extension)
+        if len(self.first_extension) != len(self.last_extension) or not 0 <= count < 5000:
+            raise ValueError("last_extension must follow first_extension, with as many digits, 5000 phones at most")
+        return self
+
+    @property
+    def extensions(self) -> tuple[str, ...]:
+        return tuple(str(n) for n in range(int(self.first_extension), int(self.last_extension) + 1))
+
+
+class FallbackSettings(_Section):
+    without_service_seconds: Seconds
+    extension: str | None = None  # "context,extension,priority" of a plain fallback, else apology and hang-up
+
+
+class AsteriskSettings(_Section):
+    system_name: Name
+    ami: AmiSettings
+    fastagi: FastAgiSettings
+    sip: SipSettings
+    trunks: tuple[TrunkSettings, ...]
+    agent_phones: AgentPhonesSettings
+    fallback: FallbackSettings
+    music_class: Name
+
+
+class VoiceSettings(_Section):
+    voice: str
+    words_per_minute: Annotated[int, Field(ge=80, le=300)]
+
+
+class PromptSettings(_Section):
+    engine: tuple[str, ...]  # command template: {voice} {wpm} {output}; the text comes on standard input
+    voices: Mapping[Literal["fr", "en"], VoiceSettings]
+    recordings: Path | None = None
+
+
+class NumberSettings(_Section):
+    """What happens to a called number."""
+
+    flow: Name
+    label: str = ""
+    language: Literal["fr", "en"] | None = None
+
+
+class QueueSettings(_Section):
+    label: str
+    skills: Mapping[Name, Annotated[int, Field(ge=0, le=100)]] = {}
+    priority: Annotated[int, Field(ge=0, le=9)] = 5  # 0 is served first
+    language_is_skill: bool = False  # the caller's language becomes a required skill ("fr" >= 1)
+    offer_time_seconds: Seconds
+    wrap_up_time_seconds: Seconds
+    service_level_seconds: Seconds
+    short_abandon_seconds: Seconds
+
+
+class Settings(_Section):
+    service: ServiceSettings
+    http: HttpSettings
+    database: DatabaseSettings
+    journal: JournalSettings
+    asterisk: AsteriskSettings
+    prompts: PromptSettings
+    numbers: Mapping[Annotated[str, Field(pattern=r"^\+?[0-9]{1,18}$")], NumberSettings]
+    queues: Mapping[Name, QueueSettings]
+    flows: tuple[Path, ...] = ()  # IVR files besides the shipped ones, beside the site file
+
+    @property
+    def data_dir(self) -> Path:
+        """Where Guichet keeps what it owns: database, prompts, secrets, Asterisk's rendered configuration."""
+        if self.service.data_dir is not None:
+            return self.service.data_dir.expanduser()
+        base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+        return Path(base).expanduser() / "guichet"
+
+    @property
+    def cache_dir(self) -> Path:
+        """What can be made again: prompts, a prepared Asterisk. Shared by all installations of a user."""
+        return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "guichet"
+
+    @property
+    def database_url(self) -> str:
+        """With the password where there is one: never log it. Raises `acd.secrets.SecretError`."""
+        if self.database.url is None:
+            return f"sqlite:///{self.data_dir / 'guichet.db'}"
+        if self.database.password_file is None:
+            return self.database.url
+        password = read_secret_file(self.database.password_file, "database.password_file")
+        scheme, separator, rest = self.database.url.partition("://")
+        user, _, place = rest.partition("@")
+        return f"{scheme}{separator}{user.partition(':')[0]}:{quote(password, safe='')}@{place}"
+
+    @property
+    def flow_files(self) -> tuple[Path, ...]:
+        return (*sorted((shipped_config() / "ivr").glob("*.yaml")), *self.flows)
+
+
+def _environment_layer(environment: Mapping[str, str]) -> Source:
+    data: dict[str, object] = {}
+    for key, value in environment.items():
+        if not key.startswith("GUICHET_") or "__" not in key:
+            continue  # GUICHET_CONFIG and the secrets have no section and are read elsewhere
+        *sections, last = key.removeprefix("GUICHET_").lower().split("__")
+        target = data
+        for section in sections:
+            child = target.setdefault(section, {})
+            if not isinstance(child, dict):
+                raise ConfigurationError((Problem("environment", 0, 0, key, "is set beside a part of itself"),))
+            target = child
+        target[last] = value
+    return Source.of_data(data, "environment")
+
+
+def load_settings(
+    site_file: Path | None = None,
+    *,
+    environment: Mapping[str, str] | None = None,
+    overrides: Mapping[str, object] | None = None,
+) -> Settings:
+    """Read all layers and return checked settings.
+
+    `overrides` is a last, innermost layer for the command line and tests (nested mapping).
+    Raises `ivr.source.ConfigurationError` with every problem as file:line:column.
+    """
+    environment = os.environ if environment is None else environment
+    defaults = shipped_config() / "defaults.yaml"
+    layers = [load(defaults.read_text("utf-8"), str(defaults))]
+    chosen = site_file or (Path(environment["GUICHET_CONFIG"]) if environment.get("GUICHET_CONFIG") else None)
+    if chosen is not None:
+        try:
+            text = chosen.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError((Problem(str(chosen), 0, 0, "", f"cannot be read: {error}"),)) from error
+        layers.append(load(text, str(chosen)))
+    layers.append(_environment_layer(environment))
+    if overrides:
+        layers.append(Source.of_data(dict(overrides), "command line"))
+    return merge(layers).validate(Settings)

@@ -1,0 +1,45 @@
+"""Agents as the web sees them: a person logged in by session is an agent logged in to the queues."""
+
+from __future__ import annotations
+
+from acd.domain import commands as cmd
+from acd.domain.agent import AgentProfile, AgentState
+from acd.service.ports import User
+from acd.service.views import AgentView, agent_view
+from acd.web.auth import Session
+from acd.web.errors import ApiError
+from acd.web.services import WebServices
+from routing.model import canonical
+
+
+def profile_of(session: Session) -> AgentProfile:
+    user: User = session.user
+    if user.extension is None:
+        raise ApiError(409, "agent.no_extension", "This agent has no telephone extension; an administrator sets it.")
+    return AgentProfile(
+        agent_id=session.agent_id,
+        login=user.login,
+        name=user.name,
+        extension=user.extension,
+        skills=canonical(user.skills or {}),
+    )
+
+
+def log_in(services: WebServices, session: Session) -> None:
+    """Raises DomainError, ApiError."""
+    services.dispatcher.order(cmd.RegisterAgent(profile=profile_of(session)))
+    services.dispatcher.order(cmd.LogInAgent(agent_id=session.agent_id))
+
+
+def be_logged_in(services: WebServices, session: Session) -> None:
+    """The session outlives a restart of the service; the engine's knowledge of who is logged in may not."""
+    agent = services.dispatcher.state.agents.get(session.agent_id)
+    if agent is None or agent.state is AgentState.LOGGED_OUT:
+        log_in(services, session)
+
+
+def view_of(services: WebServices, session: Session) -> AgentView:
+    """Raises UnknownAgentError."""
+    state = services.dispatcher.state
+    agent = state.agent(session.agent_id)
+    return agent_view(agent, state.calls.get(agent.call_id) if agent.call_id else None)

@@ -1,0 +1,148 @@
+"""Prometheus metrics of one app, in a registry of its own. What screens know is read when it is asked for.
+
+Labels are queues, states and routes: never a call, a number or a name.
+"""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from acd.domain import events as ev
+from acd.domain.agent import AgentState
+from acd.service.screens import Screens
+from acd.service.views import QueueView
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+_WAIT_BUCKETS: Final = (0.05, 0.25, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1800)
+_REQUEST_BUCKETS: Final = (0.001, 0.005, 0.02, 0.1, 0.5, 2, 10)
+
+_Figure = Callable[[QueueView], float | None]
+
+
+class Metrics:
+    """Register more on `registry`. `hear` is a listener of the dispatcher."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.answer_wait_seconds = Histogram(
+            "guichet_answer_wait_seconds",
+            "Time from entering the queue to the beginning of the talk",
+            ["queue"],
+            buckets=_WAIT_BUCKETS,
+            registry=self.registry,
+        )
+        self.reservations = Counter(
+            "guichet_reservations",
+            "Calls offered to an agent, by what became of the offer",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self.tickets = Counter(
+            "guichet_tickets_committed",
+            "Tickets opened or linked at the end of a call",
+            ["to_qualify"],
+            registry=self.registry,
+        )
+        self.request_seconds = Histogram(
+            "guichet_http_request_seconds",
+            "Time to answer an HTTP request",
+            ["route", "method", "status"],
+            buckets=_REQUEST_BUCKETS,
+            registry=self.registry,
+        )
+        self.screens_connected = Gauge("guichet_screens_connected", "Open WebSockets", ["feed"], registry=self.registry)
+        self.screens_cut = Counter(
+            "guichet_screens_cut", "WebSockets ended by the service", ["feed"], registry=self.registry
+        )
+
+    def watch(self, screens: Screens) -> None:
+        """Have queues and agents as `screens` sees them in every scrape."""
+        self.registry.register(_ScreensCollector(screens))
+
+    def hear(self, events: Sequence[ev.Event]) -> None:
+        for event in events:
+            match event:
+                case ev.ReservationAccepted(queue=queue, wait_seconds=waited):
+                    self.answer_wait_seconds.labels(queue).observe(waited)
+                    self.reservations.labels("accepted").inc()
+                case ev.ReservationRejected():
+                    self.reservations.labels("rejected").inc()
+                case ev.ReservationTimedOut():
+                    self.reservations.labels("timed_out").inc()
+                case ev.ReservationRescinded():
+                    self.reservations.labels("rescinded").inc()
+                case ev.ReservationCanceled():
+                    self.reservations.labels("canceled").inc()
+                case ev.TicketCommitted(to_qualify=to_qualify):
+                    self.tickets.labels(str(to_qualify).lower()).inc()
+
+    def exposition(self) -> bytes:
+        return generate_latest(self.registry)
+
+
+class _ScreensCollector(Collector):
+    def __init__(self, screens: Screens) -> None:
+        self._screens = screens
+
+    def describe(self) -> Iterable[Metric]:
+        return []  # registering asks for no figures
+
+    def collect(self) -> Iterable[Metric]:
+        queues = self._screens.queue_views()
+        yield _gauge("guichet_queue_waiting", "Calls waiting or ringing", queues, lambda view: view.waiting)
+        yield _gauge(
+            "guichet_queue_longest_wait_seconds",
+            "Age of the oldest waiting call, 0 without one",
+            queues,
+            lambda view: view.longest_wait_seconds or 0.0,
+        )
+        yield _gauge(
+            "guichet_queue_service_level",
+            "Answered within the threshold / (answered + abandoned), absent before the first call",
+            queues,
+            lambda view: view.service_level,
+        )
+        yield _counter("guichet_calls_offered", "Calls that entered the queue", queues, lambda view: view.offered)
+        yield _counter("guichet_calls_answered", "Calls whose talk began", queues, lambda view: view.answered)
+        yield _counter(
+            "guichet_calls_abandoned",
+            "Callers who left after the short-abandon limit",
+            queues,
+            lambda view: view.abandoned,
+        )
+        yield _counter(
+            "guichet_calls_short_abandoned",
+            "Callers who left within the short-abandon limit",
+            queues,
+            lambda view: view.short_abandoned,
+        )
+        yield self._agents()
+
+    def _agents(self) -> Metric:
+        states = Tally(view.state for view in self._screens.agent_views())
+        family = GaugeMetricFamily("guichet_agents", "Agents by state", labels=["state"])
+        for state in AgentState:
+            family.add_metric([state], states[state])
+        return family
+
+
+def _gauge(name: str, text: str, queues: Sequence[QueueView], value: _Figure) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=["queue"])
+    for view in queues:
+        figure = value(view)
+        if figure is not None:
+            family.add_metric([view.name], figure)
+    return family
+
+
+def _counter(name: str, text: str, queues: Sequence[QueueView], value: _Figure) -> Metric:
+    family = CounterMetricFamily(name, text, labels=["queue"])
+    for view in queues:
+        family.add_metric([view.name], value(view) or 0)
+    return family

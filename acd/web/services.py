@@ -1,0 +1,36 @@
+"""What the web layer is given. bootstrap fills it; tests fill it with fakes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web
+
+from acd.domain.ids import CallId
+from acd.service.dispatcher import Dispatcher
+from acd.service.ports import Clock, UserDirectory
+from acd.service.screens import Screens
+from acd.settings import Settings
+from acd.web.metrics import Metrics
+from ticketing.api import Desk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebServices:
+    """`readiness` gives the reasons why the service cannot do its work, none when it can. `why_waiting` is the
+    engine's: one line per agent; raises UnknownCallError, UnknownQueueError."""
+
+    dispatcher: Dispatcher
+    screens: Screens
+    users: UserDirectory
+    desk: Desk
+    clock: Clock
+    settings: Settings
+    readiness: Callable[[], list[str]]
+    why_waiting: Callable[[CallId], Sequence[str]]
+    metrics: Metrics
+
+
+SERVICES: Final = web.AppKey("services", WebServices)

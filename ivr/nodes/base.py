@@ -1,0 +1,201 @@
+"""What every node kind is made of. A kind is one file: its YAML keys, what it does, where it leads.
+
+A node never waits: `enter` and `receive` return the new session and the name of the next node, or None to stay;
+while the caller is in a node, `step` says what the shell has to do, from the session alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import cached_property
+from typing import Annotated, ClassVar, NamedTuple, TypeAlias
+
+from msgspec.structs import replace
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from ivr.model import MAX_KEYS, Collect, Input, PromptRef, Session, Step, noted
+
+Move: TypeAlias = tuple[Session, str | None]
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
+QueueName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=60)]
+Language = Annotated[str, Field(pattern=r"^[a-z]{2}$")]
+Keys = Annotated[str, Field(pattern=r"^[0-9*#]+$", max_length=4)]
+Recording = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*(/[A-Za-z0-9][A-Za-z0-9_-]*)*$")]
+
+MAX_TEXT = 1000
+KEYPAD = frozenset("0123456789*#ABCD")
+
+
+class Part(BaseModel):
+    """Base of everything written in a flow's YAML: unknown keys are refused, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
+
+
+class Spoken(Part):
+    """What is said in one language: a recording (path without extension), a text to synthesise, or both."""
+
+    text: Annotated[str, Field(max_length=MAX_TEXT)] = ""
+    file: Recording | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: object) -> object:
+        return {"text": value} if isinstance(value, str) else value
+
+    @field_validator("text")
+    @classmethod
+    def _printable(cls, text: str) -> str:
+        text = " ".join(text.split())
+        if not text.isprintable():
+            raise ValueError("a prompt may hold printable characters only")
+        return text
+
+    @model_validator(mode="after")
+    def _something(self) -> Spoken:
+        if not self.file and not any(character.isalnum() for character in self.text):
+            raise ValueError("a prompt needs words to say or a recorded file")
+        return self
+
+
+Prompt = Annotated[dict[Language, Spoken], Field(min_length=1)]
+
+
+class Retry(Part):
+    """What happens when the caller keys nothing, or something else than asked.
+
+    `prompt` is said before the question; with `repeat: false` it stands in the question's place. The caller is
+    asked `tries` times in all (counted per cause), then goes to `then` (default: the node's own way out).
+    """
+
+    prompt: Prompt | None = None
+    tries: Annotated[int, Field(ge=1, le=10)] = 3
+    repeat: bool = True
+    then: Name | None = None
+
+
+class Exit(NamedTuple):
+    """A way out of a node: its place in the node's YAML, where it leads, whether silence leads there."""
+
+    at: tuple[str | int, ...]
+    target: str
+    when_silent: bool = False
+
+
+class Said(NamedTuple):
+    """A prompt of a node with its place in the node's YAML."""
+
+    at: tuple[str | int, ...]
+    prompt: dict[str, Spoken]
+
+
+class Node(Part):
+    """Base of every kind. `is_terminal`: the flow is over here."""
+
+    is_terminal: ClassVar[bool] = False
+
+    def enter(self, session: Session) -> Move:
+        """The caller arrives; `session` is already clean for this node."""
+        return session, None
+
+    def receive(self, session: Session, given: Input) -> Move:
+        """An input while the caller is here. One that does not belong here changes nothing."""
+        return session, None
+
+    def step(self, session: Session) -> Step:
+        """What the shell has to do while the caller is here."""
+        raise NotImplementedError
+
+    def exits(self) -> Iterator[Exit]:
+        """Every way out, so that the checker and the picture need not know the kinds."""
+        return iter(())
+
+    def said(self) -> Iterator[Said]:
+        """Every prompt of this node."""
+        return iter(())
+
+
+class Asking(Node):
+    """Base of the kinds that put a question and wait for keys."""
+
+    prompt: Prompt
+    timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
+    no_input: Retry = Retry()
+    no_match: Retry = Retry()
+
+    def gives_up(self) -> str:
+        """Where a caller goes who was asked often enough."""
+        raise NotImplementedError
+
+    def said(self) -> Iterator[Said]:
+        yield Said(("prompt",), self.prompt)
+        for name, retry in (("no_input", self.no_input), ("no_match", self.no_match)):
+            if retry.prompt is not None:
+                yield Said((name, "prompt"), retry.prompt)
+
+    def exits(self) -> Iterator[Exit]:
+        if self.no_input.then:
+            yield Exit(("no_input", "then"), self.no_input.then, when_silent=True)
+        if self.no_match.then:
+            yield Exit(("no_match", "then"), self.no_match.then)
+
+    @cached_property
+    def timeout(self) -> timedelta:
+        return timedelta(seconds=self.timeout_seconds)
+
+    def question(self, session: Session) -> tuple[PromptRef, ...]:
+        """The prompts to play now: why the caller is asked again, if so, then the question."""
+        if not session.retry:
+            return refs(self.prompt, session.language)
+        retry = self.no_input if session.retry == "no_input" else self.no_match
+        flow = session.flow
+        again = retry.prompt or (flow.no_input if session.retry == "no_input" else flow.no_match)
+        if again is None:
+            return refs(self.prompt, session.language)
+        question = refs(self.prompt, session.language) if retry.repeat else ()
+        return refs(again, session.language) + question
+
+    def collect(self, session: Session, max_digits: int, terminator: str | None = None) -> Collect:
+        return Collect(
+            self.question(session),
+            session.language,
+            max_digits,
+            terminator,
+            self.timeout,
+            DIGIT_TIMEOUT,
+        )
+
+    def silence(self, session: Session) -> Move:
+        """Nothing was keyed: ask again, or give up."""
+        count = session.no_inputs + 1
+        if count >= self.no_input.tries:
+            left = replace(session, path=noted(session.path, exit_="no_input"))
+            return left, self.no_input.then or self.gives_up()
+        return replace(session, no_inputs=count, retry="no_input", phase="", value=""), None
+
+    def mismatch(self, session: Session, keys: str, exit_: str = "no_match") -> Move:
+        """Something else was keyed than asked: ask again, or give up."""
+        count = session.no_matches + 1
+        if count >= self.no_match.tries:
+            left = replace(session, path=noted(session.path, keys, exit_))
+            return left, self.no_match.then or self.gives_up()
+        path = noted(session.path, keys) if keys else session.path
+        return replace(session, no_matches=count, retry="no_match", phase="", value="", path=path), None
+
+
+DIGIT_TIMEOUT = timedelta(seconds=3)
+
+
+def refs(prompt: dict[str, Spoken], language: str) -> tuple[PromptRef, ...]:
+    """The prompt in `language`; nothing rather than another language where it is missing."""
+    spoken = prompt.get(language)
+    return () if spoken is None else (PromptRef(language, spoken.text, spoken.file or ""),)
+
+
+def keyed(digits: str, limit: int = MAX_KEYS) -> str:
+    """What a telephone can send of `digits`, at most `limit` keys: the shell's input is not trusted."""
+    if len(digits) <= limit and KEYPAD.issuperset(digits):
+        return digits
+    return "".join(key for key in digits[: 4 * limit] if key in KEYPAD)[:limit]

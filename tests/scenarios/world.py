@@ -1,0 +1,111 @@
+"""A whole service on fakes and virtual time: the scenarios' stage."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import TypeVar
+
+from acd.adapters.bus.journal import MemoryJournal
+from acd.bootstrap import Core, Ports, build_core
+from acd.domain import commands as cmd
+from acd.domain import events as ev
+from acd.domain.agent import AgentProfile, AgentState
+from acd.domain.ids import AgentId, agent_id_of
+from acd.service.ports import Clock
+from acd.service.tasks import BackgroundTasks
+from acd.settings import load_settings
+from acd.site import Site, load_site
+from routing.model import canonical
+from tests.fakes.ports import FakeChannel, FakeDesk, FakePrompts, FakeTelephony, VirtualClock, VirtualTimers
+
+E = TypeVar("E", bound=ev.Event)
+
+
+class World:
+    def __init__(self, site: Site, tasks: BackgroundTasks) -> None:
+        self.clock = VirtualClock()
+        self.desk = FakeDesk()
+        self.telephony = FakeTelephony()
+        self.journal = MemoryJournal()
+        self.tasks = tasks
+        self.events: list[ev.Event] = []
+        self.frames: list[tuple[str, str]] = []
+        self._timers: VirtualTimers | None = None
+        self.core: Core = build_core(
+            site,
+            Ports(
+                clock=self.clock,
+                timers=self._make_timers,
+                desk=self.desk,
+                telephony=self.telephony,
+                prompts=FakePrompts(),
+                journal=self.journal,
+                schedule=lambda delay, callback: asyncio.get_running_loop().call_soon(callback),
+                tasks=tasks,
+            ),
+        )
+        self.core.dispatcher.add_listener(self._hear)
+        tasks.start(self.core.writer.run(), "desk_writer")
+
+    def _make_timers(self, clock: Clock, submit: Callable[[cmd.Command], None]) -> VirtualTimers:
+        self._timers = VirtualTimers(self.clock, submit)
+        return self._timers
+
+    def _hear(self, events: Sequence[ev.Event]) -> None:
+        self.events.extend(events)
+
+    # people
+
+    def agent(self, login: str, extension: str, **skills: int) -> AgentId:
+        """An agent who is logged in and ready."""
+        profile = AgentProfile(
+            agent_id=agent_id_of(login), login=login, name=login.title(), extension=extension, skills=canonical(skills)
+        )
+        self.order(cmd.RegisterAgent(profile=profile))
+        self.order(cmd.LogInAgent(agent_id=profile.agent_id))
+        self.order(cmd.MakeReady(agent_id=profile.agent_id))
+        return profile.agent_id
+
+    def order(self, command: cmd.Command) -> None:
+        self.core.dispatcher.order(command)
+
+    def caller(self, linkedid: str, number: str = "+33612345678", **facts: object) -> FakeChannel:
+        """A caller's channel comes under control."""
+        channel = FakeChannel(linkedid, number, **facts)
+        self.tasks.start(self.core.switchboard.take_call(channel), f"call {linkedid}")
+        return channel
+
+    # time and what was seen
+
+    async def settle(self) -> None:
+        """Until nothing more happens without time passing."""
+        for _ in range(50):
+            await asyncio.sleep(0)
+
+    async def pass_time(self, seconds: float) -> None:
+        assert self._timers is not None
+        await self.settle()
+        self._timers.advance(timedelta(seconds=seconds))
+        await self.settle()
+
+    @property
+    def pending_timers(self) -> frozenset[str]:
+        assert self._timers is not None
+        return self._timers.pending
+
+    def state_of(self, agent: AgentId) -> AgentState:
+        return self.core.engine.state.agents[agent].state
+
+    def seen(self, kind: type[E]) -> list[E]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+@asynccontextmanager
+async def world(**overrides: object) -> AsyncIterator[World]:
+    """`overrides`: sections of the settings."""
+    site = load_site(load_settings(environment={}, overrides=overrides))
+    async with BackgroundTasks() as tasks:
+        yield World(site, tasks)

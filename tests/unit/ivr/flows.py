@@ -1,0 +1,122 @@
+"""Hypothesis strategies: flows that the schema takes, and callers who do anything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from ivr.model import CallerFacts, CallerGone, CheckResult, Digits, Input, Played
+
+LANGUAGES = ["fr", "en", "de"]
+NAMES = [f"n{index}" for index in range(8)]
+
+
+def _prompt(languages: list[str]) -> st.SearchStrategy[dict[str, Any]]:
+    word = st.sampled_from(["one", "two", "three"])
+    return word.map(lambda said: {language: f"{language} {said}" for language in languages})
+
+
+def _retry(languages: list[str], targets: st.SearchStrategy[str]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(
+        {"tries": st.integers(1, 4), "repeat": st.booleans()},
+        optional={"prompt": _prompt(languages), "then": targets},
+    )
+
+
+def _node(languages: list[str], targets: st.SearchStrategy[str]) -> st.SearchStrategy[dict[str, Any]]:
+    keys = st.sampled_from(["0", "1", "2", "9", "*", "#", "12", "1*"])
+    asking = {"prompt": _prompt(languages)}
+    retries = {"no_input": _retry(languages, targets), "no_match": _retry(languages, targets)}
+    language = st.sampled_from(languages)
+    skills = st.dictionaries(st.sampled_from(["network", "french"]), st.integers(1, 5), max_size=2)
+
+    def kind(name: str, needed: dict[str, Any], more: dict[str, Any] | None = None) -> st.SearchStrategy[Any]:
+        return st.fixed_dictionaries({"kind": st.just(name), **needed}, optional=more or {})
+
+    return st.one_of(
+        kind(
+            "menu",
+            {**asking, "choices": st.dictionaries(keys, targets, min_size=1, max_size=4), "otherwise": targets},
+            retries,
+        ),
+        kind("say", {**asking, "next": targets}),
+        kind(
+            "collect",
+            {
+                **asking,
+                "digits": st.fixed_dictionaries(
+                    {"min": st.integers(1, 3), "max": st.integers(3, 6)},
+                    optional={"terminator": st.sampled_from(["#", "*", None])},
+                ),
+                "into": st.sampled_from(["ticket", "pin"]),
+                "on_valid": targets,
+                "on_invalid": targets,
+            },
+            {**retries, "check": st.just("ticket_of_caller"), "secret": st.booleans()},
+        ),
+        kind(
+            "language",
+            {
+                **asking,
+                "choices": st.dictionaries(keys, language, min_size=1, max_size=3),
+                "default": language,
+                "next": targets,
+            },
+            {**retries, "from_caller": st.booleans()},
+        ),
+        kind(
+            "set",
+            {"next": targets},
+            {
+                "attributes": st.dictionaries(st.sampled_from(["a", "b"]), st.text(max_size=20), max_size=2),
+                "priority": st.integers(0, 9),
+                "skills": skills,
+            },
+        ),
+        kind("goto", {"node": targets}),
+        kind("queue", {"queue": st.just("support")}, {"priority": st.integers(0, 9), "skills": skills}),
+        kind("hangup", {}),
+    )
+
+
+@st.composite
+def flows(draw: st.DrawFn) -> dict[str, Any]:
+    """Plain data of a well-formed flow; whether it makes sense is left to chance."""
+    languages = draw(st.lists(st.sampled_from(LANGUAGES), min_size=1, max_size=3, unique=True))
+    names = NAMES[: draw(st.integers(1, len(NAMES)))]
+    targets = st.sampled_from([*names, "end"])
+    nodes = {name: draw(_node(languages, targets)) for name in names}
+    nodes["end"] = {"kind": "queue", "queue": "support"}
+    data: dict[str, Any] = {
+        "flow": "random",
+        "languages": languages,
+        "start": draw(targets),
+        "fallback": "end",
+        "max_steps": draw(st.integers(10, 60)),
+        "nodes": nodes,
+    }
+    for name in ("no_input", "no_match"):
+        if draw(st.booleans()):
+            data[name] = draw(_prompt(languages))
+    return data
+
+
+def inputs() -> st.SearchStrategy[Input]:
+    reasons = st.sampled_from(["complete", "timeout"])
+    digits = st.one_of(st.text("0129*#", max_size=7), st.text(max_size=12))
+    return st.one_of(
+        st.builds(Digits, digits, reasons),
+        st.builds(Digits, st.just(""), st.just("timeout")),
+        st.just(Played()),
+        st.builds(CheckResult, st.booleans(), st.text(max_size=5)),
+        st.just(CallerGone()),
+    )
+
+
+def facts() -> st.SearchStrategy[CallerFacts]:
+    return st.builds(
+        CallerFacts,
+        st.sampled_from([None, "fr", "en", "de", "xx", ""]),
+        st.dictionaries(st.text(max_size=5), st.text(max_size=300), max_size=5),
+    )

@@ -1,0 +1,89 @@
+"""Calls as text: what the caller does (`>`) and what the shell is told (`<`), for golden transcripts.
+
+< collect fr 1: "Bonjour" + en "Hello"
+> 2                     keys, complete            > 12 ...        keys, then silence
+> silence               no keys                   > ok | wrong    the answer to a check
+> played                a prompt ended            > gone          the caller hung up
+"""
+
+from __future__ import annotations
+
+from ivr.interpreter import advance, begin, dump, resume, step_of
+from ivr.model import (
+    CallerFacts,
+    CallerGone,
+    Check,
+    CheckResult,
+    Collect,
+    Digits,
+    EnterQueue,
+    HangUp,
+    Input,
+    Play,
+    Played,
+    PromptRef,
+    Session,
+    Step,
+)
+from ivr.schema import Flow
+
+_WORDS: dict[str, Input] = {
+    "silence": Digits("", "timeout"),
+    "nothing": Digits("", "complete"),
+    "ok": CheckResult(True),
+    "wrong": CheckResult(False),
+    "played": Played(),
+    "gone": CallerGone(),
+}
+
+
+def walk(flow: Flow, transcript: str, facts: CallerFacts | None = None) -> tuple[str, Session]:
+    """Replay the `>` lines of `transcript`; the whole call as it went, and where it ended.
+
+    Before every input the session is dumped and taken up again, as after a change of process.
+    """
+    session, step = begin(flow, facts)
+    lines = [f"< {written(step)}"]
+    for line in transcript.strip().splitlines():
+        mark, _, act = line.strip().partition(" ")
+        if mark != ">":
+            continue
+        session = resume(flow, dump(session))
+        assert step_of(session) == step
+        session, step = advance(session, input_of(act))
+        lines += [f"> {act}", f"< {written(step)}"]
+    return "\n".join(lines), session
+
+
+def input_of(act: str) -> Input:
+    if act in _WORDS:
+        return _WORDS[act]
+    if act.startswith("ok "):
+        return CheckResult(True, act.removeprefix("ok "))
+    keys, dots, _ = act.partition(" ...")
+    return Digits(keys, "timeout" if dots else "complete")
+
+
+def written(step: Step) -> str:
+    match step:
+        case Play():
+            return f"play {_prompts(step.prompts)}"
+        case Collect():
+            until = f" until {step.terminator}" if step.terminator else ""
+            secret = " secret" if step.secret else ""
+            wait = f" within {step.timeout.total_seconds():g}s"
+            return f"collect {step.max_digits}{until}{wait}{secret}: {_prompts(step.prompts)}"
+        case Check():
+            return f"check {step.kind} {'secret' if step.secret else step.value}"
+        case EnterQueue():
+            priority = "" if step.priority is None else f" priority {step.priority}"
+            skills = f" skills {dict(step.skills)}" if step.skills else ""
+            noted = f" {dict(step.attributes)}" if step.attributes else ""
+            return f"queue {step.queue} {step.language}{priority}{skills}{noted}"
+        case HangUp():
+            return f"hang up: {step.reason}"
+
+
+def _prompts(prompts: tuple[PromptRef, ...]) -> str:
+    said = [f"{p.language} {p.recording + ' ' if p.recording else ''}{p.text!r}" for p in prompts]
+    return " + ".join(said) or "nothing"
