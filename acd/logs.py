@@ -1,21 +1,16 @@
-"""Logging: one structured line an event, on standard error or in a file. Personal data only in marked fields."""
+"""Logging: one structured line an event, on standard error. Personal data only in marked fields."""
 
 from __future__ import annotations
 
 import logging
 import sys
-from pathlib import Path
-from typing import Literal, TextIO
+from typing import Literal
 
 import structlog
 
 
-def set_up_logging(log_format: Literal["console", "json"], *, to_file: Path | None = None) -> None:
-    """`to_file` keeps the terminal free for what a person reads (the demo)."""
-    stream: TextIO = sys.stderr
-    if to_file is not None:
-        to_file.parent.mkdir(parents=True, exist_ok=True)
-        stream = to_file.open("w", encoding="utf-8", buffering=1)
+def set_up_logging(log_format: Literal["console", "json"]) -> None:
+    stream = sys.stderr
     renderer: structlog.types.Processor = (
         structlog.processors.JSONRenderer()
         if log_format == "json"

@@ -15,7 +15,6 @@ import typer
 from acd.cli.failures import clear_failures
 from acd.demo.demo import DemoOptions, run_demo
 from acd.demo.report import Summary
-from acd.logs import set_up_logging
 from acd.settings import load_settings
 
 
@@ -32,10 +31,10 @@ def demo(
         settings = load_settings(config)
         home = settings.data_dir / "demo"
         settings = load_settings(config, overrides={"service": {"data_dir": str(home)}})
-        set_up_logging(settings.service.log_format, to_file=home / "guichet.log")
         options = DemoOptions(
             calls_per_minute=calls_per_minute,
             for_time=timedelta(seconds=for_) if for_ else None,
+            config=config,
             say=_say_nothing if as_json else _say,
         )
         summary = asyncio.run(run_demo(settings, options))
@@ -58,8 +57,7 @@ def _as_json(summary: Summary) -> dict[str, object]:
 
 def _as_text(summary: Summary) -> str:
     share = summary.pops_before_ring_share
-    level = summary.service_level
-    speed = summary.average_speed_of_answer_seconds
+    speed, longest = summary.average_speed_of_answer_seconds, summary.longest_wait_seconds
     lines = [
         "",
         f"calls offered    {summary.offered}",
@@ -69,7 +67,6 @@ def _as_text(summary: Summary) -> str:
         f"tickets          {summary.tickets}  (answered calls without one: {summary.answered_without_ticket})",
         f"pop before ring  {summary.pops_before_ring} of {summary.rings}" + (f" ({share:.1%})" if share else ""),
         f"pop lead         {summary.pop_lead_ms_p50} ms (median)",
-        "service level    " + ("-" if level is None else f"{level:.1%}"),
-        "speed of answer  " + ("-" if speed is None else f"{speed:.1f} s"),
+        f"speed of answer  {speed} s (longest {longest} s)",
     ]
     return "\n".join([*lines, *(f"! {trouble}" for trouble in summary.troubles)])

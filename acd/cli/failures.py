@@ -13,6 +13,7 @@ from acd.adapters.asterisk.machine import InstallationError
 from acd.adapters.asterisk.readiness import AsteriskError
 from acd.adapters.asterisk.render import RenderError
 from acd.adapters.prompts import PromptError
+from acd.demo.service_process import ServiceError
 from acd.secrets import SecretError
 from acd.web.app import HttpBindError
 from ivr.errors import ConfigurationError
@@ -28,6 +29,7 @@ _MENDABLE = (
     PromptError,
     RenderError,
     SecretError,
+    ServiceError,
     ticketing.DatabaseError,
     ticketing.DeskError,
 )

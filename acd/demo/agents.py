@@ -42,7 +42,8 @@ class SimulatedAgent:
         self._popped_at: float | None = None
         self._state = asyncio.Event()
         self._agent_state = ""
-        self.is_ready = asyncio.Event()
+        self.is_ready = asyncio.Event()  # has been, once
+        self.is_free = asyncio.Event()  # has no call now
 
     async def work(self) -> None:
         """Log in, go ready and take calls until cancelled."""
@@ -85,6 +86,10 @@ class SimulatedAgent:
                 self._state.set()
                 if self._agent_state == "ready":
                     self.is_ready.set()
+                if self._agent_state in {"ready", "not_ready"}:
+                    self.is_free.set()
+                else:
+                    self.is_free.clear()
         self._seen.agent_troubles.append(f"{self._part.name}: the screen was cut off")
 
     async def _take_calls(self, phone: Phone) -> None:

@@ -5,31 +5,34 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets as _random
-import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from math import ceil
 from pathlib import Path
+from typing import Any
+
+import aiohttp
 
 from acd.adapters.asterisk.install import find_installation
 from acd.adapters.asterisk.local import AsteriskInstance, instance_of
-from acd.bootstrap import Guichet, open_guichet
+from acd.adapters.clock import SystemClock
 from acd.demo.agents import SimulatedAgent
 from acd.demo.callers import place_call
-from acd.demo.cast import AgentPart, Person, Wish, agents, people, wishes
+from acd.demo.cast import AgentPart, Wish, agents, people, wishes
+from acd.demo.desk import SUPERVISOR, VISITOR, DemoDesk, open_demo_desk
 from acd.demo.report import CallSeen, Seen, Summary, milliseconds, percentile
+from acd.demo.service_process import running_service
 from acd.phone import PhoneAccount
 from acd.secrets import Secrets, load_secrets
-from acd.service.ports import Role, User
 from acd.settings import Settings
-from acd.site import Site, load_site
 from ticketing import api as ticketing
 
 MEAN_HANDLE_SECONDS = 9.0  # ring, talk and wrap-up of the demo's people
-AGENTS_READY_LIMIT = 30.0
+AGENTS_READY_LIMIT = 60.0
 LAST_CALLS_LIMIT = 90.0  # after the last caller has rung
+LAST_WRAP_UPS_LIMIT = 15.0
 SEED = 20261121
 
 
@@ -37,28 +40,29 @@ SEED = 20261121
 class DemoOptions:
     calls_per_minute: float = 20.0
     for_time: timedelta | None = None  # None: until interrupted
+    config: Path | None = None
     say: Callable[[str], None]
 
 
-def demo_settings_overrides(home: Path) -> dict[str, object]:
-    return {"service": {"data_dir": str(home)}}
-
-
 async def run_demo(settings: Settings, options: DemoOptions) -> Summary:
-    """Run it to its end. What the demo writes lives in `settings.data_dir`, made anew each time."""
-    home = settings.data_dir
+    """Run it to its end. What the demo writes lives in `settings.data_dir`; its database is made anew each time."""
+    home, clock = settings.data_dir, SystemClock()
     await asyncio.to_thread(_clear, home)
     secrets = load_secrets(home)
-    site = load_site(settings)
-    async with _asterisk(settings, options.say), open_guichet(site, secrets) as guichet:
-        stage = Stage(site, secrets, guichet, options)
-        return await stage.play()
+    play = Play(settings, secrets, options)
+    async with _asterisk(settings, options.say), open_demo_desk(settings, clock) as desk:
+        started_at = clock.now()
+        await play.prepare(desk, started_at)
+        environment = {"GUICHET_SERVICE__DATA_DIR": str(home)}
+        async with running_service(play.url, environment, home / "guichet.log", options.config):
+            await play.perform()
+            queues = await play.queue_figures()
+        return play.summary(await desk.interactions_since(started_at), queues)
 
 
 def _clear(home: Path) -> None:
     for name in ("guichet.db", "guichet.db-wal", "guichet.db-shm"):
         (home / name).unlink(missing_ok=True)
-    shutil.rmtree(home / "recordings", ignore_errors=True)
     home.mkdir(parents=True, exist_ok=True)
 
 
@@ -73,111 +77,71 @@ async def _asterisk(settings: Settings, say: Callable[[str], None]) -> AsyncIter
         await instance.down()
 
 
-class Stage:
-    def __init__(self, site: Site, secrets: Secrets, guichet: Guichet, options: DemoOptions) -> None:
-        self._site = site
+class Play:
+    """The people and what they do, from the first log-in to the last wrap-up."""
+
+    def __init__(self, settings: Settings, secrets: Secrets, options: DemoOptions) -> None:
+        self.url = f"http://{settings.http.host}:{settings.http.port}"
+        self._settings = settings
         self._secrets = secrets
-        self._guichet = guichet
         self._options = options
         self._chance = random.Random(SEED)  # noqa: S311  # a play, not a secret
+        self._password = _random.token_urlsafe(9)
         self._seen = Seen()
         self._town = people(self._chance)
         self._on_line: dict[str, CallSeen] = {}  # by caller's number: one call each at a time
         self._tickets: dict[str, str] = {}  # a ticket of theirs, by caller's number
-        sip = site.settings.asterisk.sip
-        self._registrar = f"{sip.host}:{sip.port}"
-        self._hotline = next(iter(site.settings.numbers))
-
-    async def play(self) -> Summary:
-        parts = self._cast_agents()
-        password = _random.token_urlsafe(9)
-        await self._fill_desk()
-        await self._hire(parts, password)
-        self._say_where(password)
-        async with asyncio.TaskGroup() as group:
-            actors = [group.create_task(agent.work()) for agent in self._agents(parts, password)]
-            await self._call_all_day(group)
-            for actor in actors:
-                actor.cancel()
-        return await self._summary()
+        self._registrar = f"{settings.asterisk.sip.host}:{settings.asterisk.sip.port}"
+        self._hotline = next(iter(settings.numbers))
+        extensions = settings.asterisk.agent_phones.extensions
+        self._visitor_extension = extensions[-1]
+        # Enough agents that callers wait sometimes, but not for ever.
+        wanted = ceil(options.calls_per_minute / 60 * MEAN_HANDLE_SECONDS * 1.2) + 2
+        self._parts = agents(wanted, extensions[:-1])
+        self._agents: list[SimulatedAgent] = []
 
     # before --------------------------------------------------------------------------------------------------
 
-    def _cast_agents(self) -> list[AgentPart]:
-        """Enough agents that callers wait sometimes, but not for ever. The last extension stays free for a visitor."""
-        wanted = ceil(self._options.calls_per_minute / 60 * MEAN_HANDLE_SECONDS * 1.2) + 2
-        extensions = self._site.settings.asterisk.agent_phones.extensions
-        return agents(wanted, extensions[:-1])
+    async def prepare(self, desk: DemoDesk, now: datetime) -> None:
+        self._tickets = await desk.fill(self._town, self._chance, now)
+        await desk.hire(self._parts, self._password, self._visitor_extension)
 
-    async def _fill_desk(self) -> None:
-        """Contacts for those the desk knows, and a ticket from last week for some of them."""
-        desk = self._guichet.desk
-        drafts = [_contact(person) for person in self._town if person.is_known]
-        await desk.import_contacts(drafts)
-        for person in self._town[::4]:
-            number = ticketing.normalise(person.number, self._site.settings.service.region)
-            found = await desk.identify(number)
-            if found.certainty is ticketing.Certainty.KNOWN:
-                ref = await desk.commit_call(_old_call(found, self._guichet), _old_disposition(self._chance))
-                if ref is not None:
-                    self._tickets[person.number] = ref.number
-
-    async def _hire(self, parts: list[AgentPart], password: str) -> None:
-        visitor = self._site.settings.asterisk.agent_phones.extensions[-1]
-        users = [
-            User(
-                login=part.login,
-                name=part.name,
-                roles=frozenset({Role.AGENT}),
-                extension=part.extension,
-                skills=part.skills,
-            )
-            for part in parts
-        ]
-        users.append(
-            User(
-                login="you",
-                name="You",
-                roles=frozenset({Role.AGENT}),
-                extension=visitor,
-                skills={"support": 5, "orders": 5},
-            )
-        )
-        users.append(User(login="supervisor", name="Supervisor", roles=frozenset({Role.SUPERVISOR})))
-        for user in users:
-            await self._guichet.users.save(user, password)
-
-    def _say_where(self, password: str) -> None:
-        extension = self._site.settings.asterisk.agent_phones.extensions[-1]
-        url = f"http://{self._site.settings.http.host}:{self._guichet.http_port}"
+    def _say_where(self) -> None:
         for line in (
             "",
-            f"Supervisor   {url}/supervisor   login supervisor, password {password}",
-            f"Agent        {url}/agent        login you,        password {password}",
+            f"Supervisor   {self.url}/supervisor   login {SUPERVISOR}, password {self._password}",
+            f"Agent        {self.url}/agent        login {VISITOR}, password {self._password}",
             f"Your phone   any SIP softphone on this machine: server {self._registrar} (UDP),",
-            f"             user agent-{extension}, password {self._secrets.phone_password(extension)};",
-            f"             log in as agent `you` and go ready to be rung, or dial {self._hotline} to be a caller",
+            f"             user agent-{self._visitor_extension},"
+            f" password {self._secrets.phone_password(self._visitor_extension)};",
+            f"             log in as agent `{VISITOR}` and go ready to be rung, or dial {self._hotline} to be a caller",
             "",
         ):
             self._options.say(line)
 
-    def _agents(self, parts: list[AgentPart], password: str) -> list[SimulatedAgent]:
-        url = f"http://{self._site.settings.http.host}:{self._guichet.http_port}"
-        self._working = []
-        for part in parts:
-            user = f"agent-{part.extension}"
-            account = PhoneAccount(user, self._secrets.phone_password(part.extension), self._registrar, part.name)
-            self._working.append(SimulatedAgent(part, password, account, url, self._seen, on_talk=self._talks_with))
-        return self._working
+    def _hire(self, part: AgentPart) -> SimulatedAgent:
+        user = f"agent-{part.extension}"
+        account = PhoneAccount(user, self._secrets.phone_password(part.extension), self._registrar, part.name)
+        return SimulatedAgent(part, self._password, account, self.url, self._seen, on_talk=self._talks_with)
 
     # the play ------------------------------------------------------------------------------------------------
+
+    async def perform(self) -> None:
+        self._agents = [self._hire(part) for part in self._parts]
+        self._say_where()
+        async with asyncio.TaskGroup() as group:
+            actors = [group.create_task(agent.work()) for agent in self._agents]
+            await self._call_all_day(group)
+            await self._last_wrap_ups()
+            for actor in actors:
+                actor.cancel()
 
     async def _call_all_day(self, group: asyncio.TaskGroup) -> None:
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(AGENTS_READY_LIMIT):
-            for agent in self._working:
+            for agent in self._agents:
                 await agent.is_ready.wait()
-        self._options.say(f"{len(self._working)} agents are ready; callers ring {self._hotline}")
+        self._options.say(f"{len(self._agents)} agents are ready; callers ring {self._hotline}")
         ends_at = loop.time() + self._options.for_time.total_seconds() if self._options.for_time else float("inf")
         calls: set[asyncio.Task[None]] = set()
         next_at = loop.time()
@@ -196,18 +160,9 @@ class Stage:
             await asyncio.wait(calls, timeout=LAST_CALLS_LIMIT)
 
     def _someone_else(self, wish: Wish) -> Wish:
-        free = [person for person in self._town if person.number not in self._on_line]
-        person = self._chance.choice(free)
+        person = self._chance.choice([person for person in self._town if person.number not in self._on_line])
         choice = wish.choice if wish.choice != "3" or person.number in self._tickets else "1"
-        return Wish(
-            person=person,
-            language_key=wish.language_key,
-            choice=choice,
-            patience_seconds=wish.patience_seconds,
-            talk_seconds=wish.talk_seconds,
-            hangs_up_first=wish.hangs_up_first,
-            thinks_seconds=wish.thinks_seconds,
-        )
+        return replace(wish, person=person, choice=choice)
 
     async def _one_call(self, wish: Wish) -> None:
         number = wish.person.number
@@ -225,86 +180,45 @@ class Stage:
         if call := self._on_line.get(number):
             call.has_talked = True
 
+    async def _last_wrap_ups(self) -> None:
+        try:
+            async with asyncio.timeout(LAST_WRAP_UPS_LIMIT):
+                for agent in self._agents:
+                    await agent.is_free.wait()
+        except TimeoutError:
+            self._seen.agent_troubles.append("an agent still had a call at the end")
+
     # after ---------------------------------------------------------------------------------------------------
 
-    async def _summary(self) -> Summary:
-        core = self._guichet.core
-        await _until(lambda: not core.engine.state.calls, 15)  # the last hang-ups and wrap-ups
-        for agent_id in [a.agent_id for a in core.engine.state.agents.values() if a.call_id]:
-            self._seen.agent_troubles.append(f"{agent_id} still holds a call")
-        await core.writer.drain()
-        interactions = await self._guichet.desk.interactions_since(self._guichet.started_at, limit=100_000)
+    async def queue_figures(self) -> list[dict[str, Any]]:
+        """As a supervisor sees them."""
+        body = {"login": SUPERVISOR, "password": self._password, "token": True}
+        async with aiohttp.ClientSession(self.url) as http:
+            async with http.post("/api/v1/session", json=body) as response:
+                token = (await response.json())["token"]
+            async with http.get("/api/v1/queues", headers={"Authorization": f"Bearer {token}"}) as response:
+                figures: list[dict[str, Any]] = await response.json()
+        return figures
+
+    def summary(self, interactions: tuple[ticketing.Interaction, ...], queues: list[dict[str, Any]]) -> Summary:
         answered = [item for item in interactions if item.answered_at is not None]
-        figures = [core.statistics.of(name) for name in core.engine.state.queues]
-        in_time = sum(f.answered_in_time for f in figures)
-        done = sum(f.answered + f.abandoned for f in figures)
-        leads = self._seen.pop_leads
-        calls = self._seen.calls
+        leads, calls = self._seen.pop_leads, self._seen.calls
+        waits = [item.wait_time.total_seconds() for item in answered if item.wait_time is not None]
         return Summary(
             offered=len(calls),
             answered=sum(call.has_talked for call in calls),
             abandoned=sum(call.caller_hung_up and not call.has_talked for call in calls),
             lost=sum(call.is_lost for call in calls),
             interactions=len(interactions),
-            tickets=len({item.ticket_number for item in answered if item.ticket_number}),
+            tickets=sum(item.ticket_number is not None for item in answered),
             answered_without_ticket=sum(item.ticket_number is None for item in answered),
             to_qualify=sum(item.disposition is ticketing.DispositionKind.TO_QUALIFY for item in answered),
             rings=len(leads) + self._seen.rings_without_pop,
             pops_before_ring=sum(lead > 0 for lead in leads),
             pop_lead_ms_p50=milliseconds(percentile(leads, 50)),
             pop_lead_ms_p01=milliseconds(percentile(leads, 1)),
-            service_level=in_time / done if done else None,
-            average_speed_of_answer_seconds=_ratio(
-                sum(f.answered_wait_seconds for f in figures), sum(f.answered for f in figures)
-            ),
+            answered_seen_by_supervisor=sum(queue["answered"] for queue in queues),
+            average_speed_of_answer_seconds=round(sum(waits) / len(waits), 2) if waits else None,
+            longest_wait_seconds=round(max(waits), 2) if waits else None,
             troubles=(*self._seen.agent_troubles, *(call.trouble for call in calls if call.trouble)),
         )
-
-
-def _ratio(total: float, count: int) -> float | None:
-    return total / count if count else None
-
-
-async def _until(condition: Callable[[], bool], seconds: float) -> None:
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + seconds
-    while not condition() and loop.time() < deadline:  # noqa: ASYNC110  # the engine is watched from outside
-        await asyncio.sleep(0.1)
-
-
-def _contact(person: Person) -> ticketing.ContactDraft:
-    return ticketing.ContactDraft(
-        name=person.name,
-        organisation=person.organisation,
-        phone_numbers=(person.number,),
-        vip=person.is_vip,
-        contract="gold" if person.is_vip else "",
-        external_id=f"demo-{person.name}-{person.number}",
-    )
-
-
-def _old_call(found: ticketing.Identification, guichet: Guichet) -> ticketing.InteractionRecord:
-    started_at = guichet.started_at - timedelta(days=7)
-    return ticketing.InteractionRecord(
-        linkedid=f"last-week-{found.contact_ids[0]}",
-        as_of=started_at,
-        caller_given=found.number.e164,
-        caller_kind=found.number.kind,
-        caller_e164=found.number.e164,
-        certainty=found.certainty,
-        contact_ids=found.contact_ids,
-        queue="support",
-        started_at=started_at,
-        queued_at=started_at,
-        answered_at=started_at + timedelta(seconds=12),
-        talk_ended_at=started_at + timedelta(minutes=3),
-        ended_at=started_at + timedelta(minutes=3),
-        termination_result="answered",
-    )
-
-
-def _old_disposition(chance: random.Random) -> ticketing.Disposition:
-    title = chance.choice(
-        ("No network in room 12", "Printer keeps jamming", "Password expired", "Screen flickers", "VPN drops at noon")
-    )
-    return ticketing.Disposition(kind=ticketing.DispositionKind.NEW, title=title, note="Opened last week.")

@@ -49,8 +49,9 @@ class Summary:
     pops_before_ring: int
     pop_lead_ms_p50: float | None
     pop_lead_ms_p01: float | None
-    service_level: float | None
+    answered_seen_by_supervisor: int
     average_speed_of_answer_seconds: float | None
+    longest_wait_seconds: float | None
     troubles: tuple[str, ...]
 
     @property
@@ -59,7 +60,12 @@ class Summary:
 
     @property
     def is_good(self) -> bool:
-        return self.lost == 0 and self.answered_without_ticket == 0 and self.offered == self.interactions
+        return (
+            self.lost == 0
+            and self.answered_without_ticket == 0
+            and self.offered == self.interactions
+            and self.answered == self.answered_seen_by_supervisor
+        )
 
 
 def percentile(values: Sequence[float], percent: int) -> float | None:

@@ -77,8 +77,7 @@ def _openapi_handler() -> pages.Handler:
 
 
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
-    for name, value in _SECURITY_HEADERS.items():
-        response.headers.setdefault(name, value)
+    response.headers.update(_SECURITY_HEADERS)
     # Whatever is about people must not stay in caches.
     response.headers.setdefault("Cache-Control", "no-store")
 

@@ -90,7 +90,7 @@ def test_every_variable_is_a_setting_or_a_secret(services: Any) -> None:
     for name in ("config", "guichet"):
         settings_of(services[name])  # unknown names are refused, see the next test
         rest = {key for key in services[name]["environment"] if "__" not in key}
-        assert rest == SECRET_VARIABLES | {"GUICHET_CONFIG"}
+        assert rest == SECRET_VARIABLES | {"GUICHET_CONFIG", "XDG_CACHE_HOME"}
 
 
 def test_a_misspelt_variable_is_refused(services: Any) -> None:
@@ -214,10 +214,15 @@ def test_the_password_file_completes_the_url(tmp_path: Path) -> None:
         load_settings(environment={"GUICHET_DATABASE__PASSWORD_FILE": str(file)})
 
 
-def test_folders_are_shared_by_the_same_path(compose: Any, services: Any, settings: Settings) -> None:
+def test_folders_are_shared_by_the_same_path(
+    compose: Any, services: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     guichet, asterisk, config = (named_volumes(services[name]) for name in ("guichet", "asterisk", "config"))
     assert guichet["data"] == (str(settings.data_dir), True)
-    assert asterisk["data"] == (str(settings.data_dir), False)  # prompts are named to Asterisk by their path here
+    assert asterisk["data"] == (str(settings.data_dir), False)
+    # Prompts are made in the cache and named to Asterisk by their path here.
+    monkeypatch.setenv("XDG_CACHE_HOME", services["guichet"]["environment"]["XDG_CACHE_HOME"])
+    assert settings.data_dir in settings.cache_dir.parents
     rendered = services["config"]["command"][-1]
     assert config["asterisk-config"] == (rendered, True)
     assert asterisk["asterisk-config"] == (rendered, False)

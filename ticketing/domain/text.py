@@ -39,5 +39,11 @@ def clean_line(text: str | None, limit: int = LINE_LENGTH) -> str | None:
 
 def fold(text: str) -> str:
     """The form names are compared and searched in: no case, no accents, single blanks: "Éva MÜLLER" -> "eva muller"."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return " ".join("".join(char for char in decomposed if not unicodedata.combining(char)).split())[:FOLDED_LENGTH]
+    if text.isascii():
+        return " ".join(text.lower().split())[:FOLDED_LENGTH].rstrip()
+    decomposed = text
+    for _ in range(2):  # twice, as Unicode's caseless match (3.13, D146): decomposing can bring out capitals again
+        decomposed = unicodedata.normalize("NFKD", decomposed.casefold())
+    return " ".join("".join(char for char in decomposed if not unicodedata.combining(char)).split())[
+        :FOLDED_LENGTH
+    ].rstrip()

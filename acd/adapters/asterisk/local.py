@@ -282,7 +282,7 @@ class AsteriskInstance:
             return f"{words[-1]} (more in {self.folders.log})"
         if self.installation.documentation is None:
             # An Asterisk built with it checks every option against it, and ends without a word where it is missing.
-            return "its XML documentation (documentation/core-en_US.xml) is not where Asterisk is installed: install it whole"
+            return "its XML documentation (documentation/core-en_US.xml) is missing: install Asterisk whole"
         return f"it says nothing; see {self.folders.log}"
 
 

@@ -288,4 +288,5 @@ def test_folding_twice_is_folding_once_for_names_of_any_script(name: str) -> Non
 
 
 def test_folding_forgets_case_accents_and_blanks() -> None:
+    assert fold("ℌÉLÈNE") == "helene"
     assert fold("  Éloïse\tMÜLLER-Straße ") == fold("eloise muller-STRASSE")

@@ -101,11 +101,12 @@ EVENTS_WANTED: frozenset[str] = frozenset(
 # 22.1 does not know this form and lets everything pass, which only costs.
 EVENT_FILTER: tuple[str, ...] = tuple(f"action(exclude),name({name})" for name in EVENTS_LEFT_OUT)
 
-# What the two logins need. `system` on the events login carries FullyBooted and allows Filter.
+# What the two logins need. `system` on the events login carries FullyBooted and allows Filter. `command` is left out on
+# purpose: it runs any CLI line, and only `AmiSession.command` would need it.
 EVENTS_READ_PERMISSIONS = "system,call,agent,user,dtmf,agi"
 EVENTS_WRITE_PERMISSIONS = "system"
 ACTIONS_READ_PERMISSIONS = "system,call,reporting"
-ACTIONS_WRITE_PERMISSIONS = "system,call,originate,agi,agent,reporting,user,command"
+ACTIONS_WRITE_PERMISSIONS = "system,call,originate,agi,agent,reporting,user"
 
 
 def eventfilter_lines() -> list[str]:

@@ -56,6 +56,12 @@ def test_a_line_separator_of_unicode_is_not_a_line_end() -> None:
     assert event["CallerIDName"] == "a\u2028b\x85c\x0bd\ne"
 
 
+def test_an_unspaced_header_among_spaced_ones_keeps_its_key() -> None:
+    event = parse_message("Event: Newstate\r\nUrl:sip:a: b\r\nUniqueid: 1.1")
+    assert event is not None
+    assert event.headers == {"Event": "Newstate", "Url": "sip:a: b", "Uniqueid": "1.1"}
+
+
 def test_repeated_headers_are_all_kept_and_the_first_one_counts() -> None:
     event = parse_message(
         "Event: Newstate\r\nChanVariable: A=1\r\nUniqueid: 1.1\r\nChanVariable: B==2\r\nUniqueid: 9.9"
