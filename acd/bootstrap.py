@@ -14,16 +14,19 @@ The way of a call through it:
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import structlog
 
 from acd.adapters.asterisk.ami import AmiAddress
 from acd.adapters.asterisk.caller import AgiCallerChannel
 from acd.adapters.asterisk.fastagi import AgiSession, FastAgiServer
+from acd.adapters.asterisk.local import APOLOGY
 from acd.adapters.asterisk.telephony import AsteriskTelephony
 from acd.adapters.bus.journal import open_journal
 from acd.adapters.clock import LoopTimers, SystemClock
@@ -234,7 +237,17 @@ async def _prepared_prompts(site: Site) -> PromptLibrary:
     """No caller waits for synthesis: everything a flow can say is there before the first call."""
     prompts = prompts_of(site)
     await prompts.prepare(prompt for flow in site.flows.values() for prompt in flow.prompts())
+    for language, text in site.settings.prompts.apology.items():
+        sound = Path(f"{await prompts.render(text, language)}.wav")
+        await asyncio.to_thread(_put_apology, sound, site.settings.data_dir / APOLOGY, language)
     return prompts
+
+
+def _put_apology(sound: Path, path: Path, language: str) -> None:
+    """Where the dialplan looks for it, in the language of the channel, when no service is there to say a word."""
+    target = path.parent / language / f"{path.name}.wav"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(sound, target)
 
 
 def _ami_address(site: Site, secrets: Secrets) -> AmiAddress:

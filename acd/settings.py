@@ -142,6 +142,7 @@ class PromptSettings(_Section):
     engine: tuple[str, ...]  # command template: {voice} {wpm} {output}; the text comes on standard input
     voices: Mapping[Literal["fr", "en"], VoiceSettings]
     recordings: Path | None = None
+    apology: Mapping[Literal["fr", "en"], str]  # before a caller is let go because no service answers
 
 
 class NumberSettings(_Section):
@@ -217,7 +218,7 @@ def _environment_layer(environment: Mapping[str, str]) -> Source:
                 raise ConfigurationError((Problem("environment", 0, 0, key, "is set beside a part of itself"),))
             target = child
         target[last] = value
-    return Source.of_data(data, "environment")
+    return Source.of_data(data, "environment ({path})")
 
 
 def load_settings(

@@ -2,14 +2,17 @@
 
 Items with equal requirements form one line; candidates with equal skills form one bench. A decision compares the
 heads of the lines (or benches) that fit: its cost depends on the number of distinct requirement sets and skill sets,
-not on how many wait or are logged in. Which line fits which bench is worked out once per distinct pair.
+not on how many wait or are logged in. Which line fits which bench is worked out once per distinct pair. Lines and
+benches left empty are kept for the next of their kind, and cleared away whenever all of them have doubled in
+number.
 """
 
 from __future__ import annotations
 
 import heapq
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from routing.eligibility import is_eligible
 from routing.errors import DuplicateItemError, UnknownItemError
@@ -28,6 +31,9 @@ class _Sorted(Protocol):
 
 
 T = TypeVar("T", bound=_Sorted)
+K = TypeVar("K", Requirements, Skills)
+
+_FEW = 64  # lines or benches that are never worth clearing away
 
 
 class _Line(Generic[T]):
@@ -53,6 +59,10 @@ class _Line(Generic[T]):
             self._heap = [entry for entry in self._heap if entry[1] in self._members]
             heapq.heapify(self._heap)
 
+    @property
+    def is_empty(self) -> bool:
+        return not self._members
+
     def head(self) -> T | None:
         heap, members = self._heap, self._members
         while heap and heap[0][1] not in members:
@@ -68,6 +78,7 @@ class Pool:
         self._benches: dict[Skills, _Line[Candidate]] = {}
         self._items: dict[str, tuple[WorkItem, int]] = {}
         self._candidates: dict[str, tuple[Candidate, int]] = {}
+        self._most_lines = self._most_benches = _FEW  # reached: time to clear the empty ones away
 
     # changes -------------------------------------------------------------------------------------------------
 
@@ -134,6 +145,8 @@ class Pool:
     def _line(self, requirements: Requirements) -> _Line[WorkItem]:
         line = self._lines.get(requirements)
         if line is None:
+            if len(self._lines) >= self._most_lines:
+                self._most_lines = _clear_away_empty(self._lines, self._benches)
             line = self._lines[requirements] = _Line()
             for skills, bench in self._benches.items():
                 _connect(line, bench, requirements, skills)
@@ -142,6 +155,8 @@ class Pool:
     def _bench(self, skills: Skills) -> _Line[Candidate]:
         bench = self._benches.get(skills)
         if bench is None:
+            if len(self._benches) >= self._most_benches:
+                self._most_benches = _clear_away_empty(self._benches, self._lines)
             bench = self._benches[skills] = _Line()
             for requirements, line in self._lines.items():
                 _connect(line, bench, requirements, skills)
@@ -152,6 +167,16 @@ def _connect(line: _Line[WorkItem], bench: _Line[Candidate], requirements: Requi
     if is_eligible(requirements, skills):
         line.fits.append(bench)  # type: ignore[arg-type]  # a _Line is only read through `fits`
         bench.fits.append(line)  # type: ignore[arg-type]
+
+
+def _clear_away_empty(lines: dict[K, _Line[T]], others: Mapping[Any, _Line[Any]]) -> int:
+    """Gives the number of lines at which to do it again: twice what is left, so that it costs next to nothing."""
+    gone = {line for line in lines.values() if line.is_empty}
+    for other in others.values():
+        other.fits = [line for line in other.fits if line not in gone]
+    for key in [key for key, line in lines.items() if line in gone]:
+        del lines[key]
+    return max(_FEW, 2 * len(lines))
 
 
 def _first(line: _Line[WorkItem] | _Line[Candidate]) -> _Sorted | None:

@@ -5,6 +5,7 @@
                           +-----------+   no answer, rejected, phone unreachable: back with the same `queued_at`
 
 Out of arriving, ivr and waiting a call may become `detached` and, brought back by the dialplan, go on where it was.
+One that rings when control is lost goes on ringing; not answered, it is `detached` until it is back.
 A caller may hang up in any stage. A call stays in the state until it has ended and its agent's wrap-up is done.
 """
 
@@ -68,6 +69,7 @@ class Call(Struct, frozen=True, kw_only=True):
     caller: Caller
     started_at: datetime
     stage: CallStage = CallStage.ARRIVING
+    is_controlled: bool = True  # False: no flow holds the channel, nobody can be rung from it
     language: str = ""
     context: CallerContext = CallerContext()
     ivr_path: tuple[IvrStep, ...] = ()

@@ -17,6 +17,7 @@ from acd.domain.ids import AgentId, QueueName
 from acd.domain.turn import Turn
 
 _BEFORE_QUEUE = frozenset({CallStage.ARRIVING, CallStage.IVR, CallStage.DETACHED})
+_LOSES_CONTROL = frozenset({CallStage.ARRIVING, CallStage.IVR, CallStage.WAITING, CallStage.RESERVED})
 
 
 def start_call(turn: Turn, command: cmd.StartCall) -> None:
@@ -39,9 +40,10 @@ def start_call(turn: Turn, command: cmd.StartCall) -> None:
 
 
 def report_control_lost(turn: Turn, command: cmd.ReportControlLost) -> None:
-    """A call that rings or talks goes on in Dial's own hands, and AMI still tells of it."""
+    """A call that rings or talks goes on in Dial's own hands, and AMI still tells of it. But after a ring in vain it
+    must not be offered before it is back: nobody could be rung, and one agent after the other would pay for it."""
     call = turn.state.calls.get(command.call_id)
-    if call is not None and call.stage in {CallStage.ARRIVING, CallStage.IVR, CallStage.WAITING}:
+    if call is not None and call.is_controlled and call.stage in _LOSES_CONTROL:
         turn.happened(ev.CallDetached(at=turn.now, call_id=call.call_id))
 
 
@@ -174,7 +176,8 @@ def _give_up_ringing(turn: Turn, call: Call, agent_id: AgentId, reason: str) -> 
         settle_reservation(turn, call.reservation_id)
         turn.wish(fx.StopRinging(call_id=call.call_id, reservation_id=call.reservation_id))
     bench(turn, turn.state.agents[agent_id], reason)
-    match_call(turn, call.call_id)
+    if turn.state.pool.has_item(call.call_id):
+        match_call(turn, call.call_id)
 
 
 def report_talk_ended(turn: Turn, command: cmd.ReportTalkEnded) -> None:

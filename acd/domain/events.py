@@ -73,7 +73,7 @@ class CallRejoined(Event, frozen=True, kw_only=True):
 
 
 class CallDetached(Event, frozen=True, kw_only=True):
-    """Control over the channel was lost; the call cannot be offered until it is back."""
+    """Control over the channel was lost; the call cannot be offered (again) until it is back. A ring goes on."""
 
     call_id: CallId
 

@@ -1,7 +1,9 @@
 """Queue figures, folded from events. Every metric is a function with its definition.
 
 Offered: calls that entered the queue. Answered: their talk began. Abandoned: the caller left before, after the queue's
-short-abandon limit; shorter ones are `short_abandoned` (a limit of 0 seconds counts none as short).
+short-abandon limit; shorter ones are `short_abandoned` (a limit of 0 seconds counts none as short). Failed: ended by a
+fault of ours before an answer. Moved: left for another queue, where they are offered again. So at any time
+offered = answered + abandoned + short_abandoned + failed + moved + those inside.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from msgspec import Struct
 
 from acd.domain import events as ev
 from acd.domain.call import Result
-from acd.domain.ids import QueueName
+from acd.domain.ids import CallId, QueueName
 from acd.domain.queue import QueuePolicy
 
 
@@ -24,6 +26,8 @@ class QueueFigures(Struct, kw_only=True):
     answered_in_time: int = 0
     abandoned: int = 0
     short_abandoned: int = 0
+    failed: int = 0
+    moved: int = 0
     no_answers: int = 0  # reservations that ended in RONA
     answered_wait_seconds: float = 0.0
     talk_seconds: float = 0.0
@@ -32,11 +36,12 @@ class QueueFigures(Struct, kw_only=True):
 
 
 def service_level(figures: QueueFigures) -> float | None:
-    """Answered within the threshold / (answered + abandoned). Calls still waiting and short abandons do not count.
+    """Answered within the threshold / (answered + abandoned + failed). Calls still waiting, short abandons and calls
+    moved to another queue do not count.
 
     None as long as there is nothing to divide by.
     """
-    total = figures.answered + figures.abandoned
+    total = figures.answered + figures.abandoned + figures.failed
     return figures.answered_in_time / total if total else None
 
 
@@ -56,7 +61,7 @@ class QueueStatistics:
     def __init__(self) -> None:
         self._figures: dict[QueueName, QueueFigures] = {}
         self._policies: dict[QueueName, QueuePolicy] = {}
-        self._counted: set[str] = set()  # calls counted as offered: one that comes back is not offered twice
+        self._inside: dict[CallId, QueueName] = {}  # where a call is counted as offered: coming back is no new offer
 
     def of(self, queue: QueueName) -> QueueFigures:
         return self._figures.setdefault(queue, QueueFigures())
@@ -69,9 +74,8 @@ class QueueStatistics:
         match event:
             case ev.QueuesConfigured(queues=queues):
                 self._policies |= {policy.name: policy for policy in queues}
-            case ev.CallQueued(call_id=call_id, queue=queue) if call_id not in self._counted:
-                self._counted.add(call_id)
-                self.of(queue).offered += 1
+            case ev.CallQueued(call_id=call_id, queue=queue):
+                self._queued(call_id, queue)
             case ev.ReservationAccepted(queue=queue, wait_seconds=waited):
                 self._answered(queue, waited)
             case ev.ReservationTimedOut(queue=queue):
@@ -84,6 +88,15 @@ class QueueStatistics:
             case ev.CallEnded():
                 self._ended(event)
 
+    def _queued(self, call_id: CallId, queue: QueueName) -> None:
+        before = self._inside.get(call_id)
+        if before == queue:
+            return
+        if before is not None:
+            self.of(before).moved += 1
+        self._inside[call_id] = queue
+        self.of(queue).offered += 1
+
     def _answered(self, queue: QueueName, waited: float) -> None:
         figures = self.of(queue)
         figures.answered += 1
@@ -93,10 +106,12 @@ class QueueStatistics:
             figures.answered_in_time += 1
 
     def _ended(self, event: ev.CallEnded) -> None:
-        self._counted.discard(event.call_id)
+        self._inside.pop(event.call_id, None)
         if event.queue is None:
             return
         if event.termination.result is Result.ABANDONED:
             self.of(event.queue).abandoned += 1
         elif event.termination.result is Result.SHORT_ABANDONED:
             self.of(event.queue).short_abandoned += 1
+        elif event.termination.result is Result.FAILED:
+            self.of(event.queue).failed += 1

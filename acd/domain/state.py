@@ -164,13 +164,15 @@ def _call_started(state: State, event: ev.CallStarted) -> None:
 
 
 def _call_rejoined(state: State, event: ev.CallRejoined) -> None:
-    state._replace_call(event.call_id, channel=event.channel)
+    state._replace_call(event.call_id, channel=event.channel, is_controlled=True)
 
 
 def _call_detached(state: State, event: ev.CallDetached) -> None:
     if state.pool.has_item(event.call_id):
         state.pool.remove_item(event.call_id)
-    state._replace_call(event.call_id, stage=CallStage.DETACHED)
+    is_ringing = state.calls[event.call_id].stage is CallStage.RESERVED
+    stage = CallStage.RESERVED if is_ringing else CallStage.DETACHED
+    state._replace_call(event.call_id, stage=stage, is_controlled=False)
 
 
 def _caller_identified(state: State, event: ev.CallerIdentified) -> None:
@@ -231,10 +233,17 @@ def _back_to_queue(
     state: State, event: ev.ReservationRejected | ev.ReservationTimedOut | ev.ReservationRescinded
 ) -> None:
     """The agent's own change is an event of its own, which always follows."""
+    is_controlled = state.calls[event.call_id].is_controlled
     call = state._replace_call(
-        event.call_id, stage=CallStage.WAITING, reservation_id=None, agent_id=None, offered_at=None, ringing_at=None
+        event.call_id,
+        stage=CallStage.WAITING if is_controlled else CallStage.DETACHED,
+        reservation_id=None,
+        agent_id=None,
+        offered_at=None,
+        ringing_at=None,
     )
-    state._wait(call)
+    if is_controlled:
+        state._wait(call)
 
 
 def _talk_ended(state: State, event: ev.TalkEnded) -> None:

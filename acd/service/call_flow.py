@@ -91,7 +91,8 @@ class CallFlow:
         self._channel = channel
         self._facts = channel.facts
         self._services = services
-        self.call_id: CallId = call_id_of(channel.facts.linkedid)
+        self.linkedid = channel.facts.linkedid
+        self.call_id: CallId = call_id_of(self.linkedid)
         self._caller = services.desk.classify(self._facts.caller_number, self._facts.caller_name)
         self._context = CallerContext()
         self._recorded_path: tuple[IvrStep, ...] = ()
@@ -109,7 +110,7 @@ class CallFlow:
             await self._end_after_talk()
             return
         lookup = self._services.tasks.start(self._identify(), "identify_caller")
-        if self._facts.stage == Stage.WAITING and self._facts.queue:
+        if self._facts.stage == Stage.WAITING and self._knows_queue():
             await lookup
             await self._wait_for_agent(self._place_kept())
             return
@@ -150,9 +151,11 @@ class CallFlow:
         except (DeskError, TimeoutError) as error:
             log.warning("caller_not_looked_up", call_id=self.call_id, error=type(error).__name__)
             self._context = CallerContext(missing=("contacts", "tickets", "calls"))
-        if ticket := self._facts.ticket:  # keyed before the service was lost
-            await self._check_ticket(ticket)
+        ticket = self._facts.ticket  # keyed before the service was lost
+        is_theirs = bool(ticket) and await self._check_ticket(ticket)
         self._services.submit(cmd.IdentifyCaller(call_id=self.call_id, caller=self._caller, context=self._context))
+        if is_theirs:
+            self._services.submit(cmd.KeepKeyedTicket(call_id=self.call_id, context=self._context))
 
     # in the menu ---------------------------------------------------------------------------------------------
 
@@ -160,6 +163,8 @@ class CallFlow:
         session, step = self._enter_menu(route)
         try:
             await self._channel.set_state(stage=Stage.IVR, ivr_session=interpreter.dump(session))
+            if self._facts.stage:
+                await self._channel.stop_music()  # the dialplan's, played while no service was there
             while True:
                 self._record_path(session)
                 if isinstance(step, EnterQueue | HangUp):
@@ -238,14 +243,23 @@ class CallFlow:
             queue=QueueName(step.queue),
             priority=step.priority,
             skills=canonical(step.skills),
-            queued_at=self._services.clock.now(),
+            queued_at=self._facts.queued_at or self._services.clock.now(),
         )
 
+    def _knows_queue(self) -> bool:
+        """The queue the caller waited in may be gone after a restart: then the menu is asked again, the age is kept."""
+        if self._facts.queue in self._services.state.queues:
+            return True
+        log.error("queue_of_caller_unknown", call_id=self.call_id, queue=self._facts.queue)
+        return False
+
     def _place_kept(self) -> cmd.EnqueueCall:
+        known = self._services.state.calls.get(self.call_id)
         return cmd.EnqueueCall(
             call_id=self.call_id,
             queue=QueueName(self._facts.queue),
             priority=self._facts.priority,
+            skills=known.skills if known else (),
             queued_at=self._facts.queued_at,
         )
 

@@ -19,8 +19,9 @@ log = structlog.get_logger(__name__)
 
 FIRST_RETRY = timedelta(seconds=0.5)
 LAST_RETRY = timedelta(seconds=30)
-MOST_PENDING = 100_000  # wishes; beyond it the oldest records go (a commit never does) and that is said loudly
+MOST_PENDING = 100_000  # wishes; beyond it no more records are taken (commits always are), and that is said loudly
 BATCH = 200
+MOST_TRIES = 3  # of a wish that fails for another reason than the desk's: then it is set aside, the others go on
 
 
 class DeskWriter:
@@ -33,6 +34,9 @@ class DeskWriter:
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._batch = BATCH
+        self._tries = 0  # of the first wish alone, that failed unexpectedly
+        self.set_aside = 0
         self.trouble: str | None = None  # why the desk does not take what is pending, for /readyz
 
     def __len__(self) -> int:
@@ -61,16 +65,35 @@ class DeskWriter:
                 try:
                     await self._write_some()
                     self.trouble = None
+                    self._batch, self._tries = BATCH, 0
                     pause = FIRST_RETRY
+                    continue
                 except DeskError as error:
                     self.trouble = f"the desk does not take records: {error}"
                     log.warning("desk_write_failed", pending=len(self._outbox), error=str(error))
-                    await asyncio.sleep(pause.total_seconds())
-                    pause = min(pause * 2, LAST_RETRY)
+                except Exception:
+                    log.exception("desk_write_failed_unexpectedly", pending=len(self._outbox))
+                    if self._is_hopeless():
+                        continue
+                await asyncio.sleep(pause.total_seconds())
+                pause = min(pause * 2, LAST_RETRY)
             self._idle.set()
 
     async def drain(self) -> None:
         await self._idle.wait()
+
+    def _is_hopeless(self) -> bool:
+        """One wish that cannot be written must not keep all the others from the desk: the batch is narrowed to it,
+        and after some tries it is set aside."""
+        self._tries = self._tries + 1 if self._batch == 1 else 0
+        self._batch = 1
+        if self._tries < MOST_TRIES:
+            return False
+        wish = self._outbox.popleft()
+        self._batch, self._tries = BATCH, 0
+        self.set_aside += 1
+        log.critical("desk_wish_set_aside", wish=type(wish).__name__, call_id=wish.call.call_id)
+        return True
 
     async def _write_some(self) -> None:
         """Write the first wishes; what is written, and only that, leaves the outbox."""
@@ -91,7 +114,7 @@ class DeskWriter:
         latest: dict[CallId, Call] = {}  # a later picture of the same call says all that the earlier one did
         taken = 0
         for wish in self._outbox:
-            if isinstance(wish, fx.CommitTicket) or taken == BATCH:
+            if isinstance(wish, fx.CommitTicket) or taken == self._batch:
                 break
             latest[wish.call.call_id] = wish.call
             taken += 1

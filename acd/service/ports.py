@@ -141,6 +141,9 @@ class CallerChannel(ABC):
     async def start_music(self) -> None: ...
 
     @abstractmethod
+    async def stop_music(self) -> None: ...
+
+    @abstractmethod
     async def idle_until(self, happens: asyncio.Future[T]) -> T:
         """Wait without cost; raises CallerHungUpError as soon as the caller leaves."""
 

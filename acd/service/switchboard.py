@@ -43,20 +43,25 @@ class Switchboard:
     async def take_call(self, channel: CallerChannel) -> None:
         """Handle one session with a caller's channel, to its end. Never raises but for cancellation."""
         call_id = call_id_of(channel.facts.linkedid)
-        submit = self._services.submit
         flow = self._flows[call_id] = CallFlow(channel, self._services)
         try:
             await flow.run()
         except CallerHungUpError:
-            submit(cmd.EndCall(call_id=call_id, reason=Reason.CALLER_HUNG_UP))
+            self._submit_of(flow, cmd.EndCall(call_id=call_id, reason=Reason.CALLER_HUNG_UP))
         except ControlLostError:
-            submit(cmd.ReportControlLost(call_id=call_id))
+            self._submit_of(flow, cmd.ReportControlLost(call_id=call_id))
         except Exception:
             log.exception("call_flow_failed", call_id=call_id)
-            await self._recover(channel, call_id)
+            if self._flows.get(call_id) is flow:
+                await self._recover(channel, call_id)
         finally:
             if self._flows.get(call_id) is flow:
                 del self._flows[call_id]
+
+    def _submit_of(self, flow: CallFlow, command: cmd.Command) -> None:
+        """The end of a session says nothing of a call that another one has taken up meanwhile."""
+        if self._flows.get(flow.call_id) is flow:
+            self._services.submit(command)
 
     async def _recover(self, channel: CallerChannel, call_id: CallId) -> None:
         """Our own fault: let the dialplan bring the caller back to a fresh flow, but not for ever."""
@@ -70,6 +75,8 @@ class Switchboard:
             await channel.finish()
         except (CallerHungUpError, ControlLostError):
             log.info("caller_gone_after_failure", call_id=call_id)
+        except Exception:
+            log.exception("call_not_finished", call_id=call_id)
 
     # the engine's wishes -------------------------------------------------------------------------------------
 
@@ -106,7 +113,9 @@ class Switchboard:
                     self._services.submit(cmd.EndCall(call_id=call_id, reason=Reason.CALLER_HUNG_UP))
                 self._failures.pop(call_id, None)
             case LiveChannels(linkedids, observed_at):
-                self._services.submit(cmd.Reconcile(live_linkedids=linkedids, observed_at=observed_at))
+                # Asterisk's list and the sessions race: a call under control has its own word on when it ends.
+                controlled = {flow.linkedid for flow in self._flows.values()}
+                self._services.submit(cmd.Reconcile(live_linkedids=linkedids | controlled, observed_at=observed_at))
 
     def _reserved_for(self, linkedid: str, extension: str) -> tuple[CallId, ReservationId] | None:
         call = self._services.state.calls.get(call_id_of(linkedid))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -173,7 +174,8 @@ class FakeChannel(CallerChannel):
         self.has_music = False
         self.dialled: list[str] = []
         self.is_finished = False
-        self._keys: asyncio.Queue[str] = asyncio.Queue()
+        self._keys: deque[str] = deque()
+        self._keyed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._end: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
         self._ring: asyncio.Future[DialStatus] | None = None
         self.rings = asyncio.Event()
@@ -181,7 +183,9 @@ class FakeChannel(CallerChannel):
     # the test's side
 
     def key(self, digits: str) -> None:
-        self._keys.put_nowait(digits)
+        self._keys.append(digits)
+        if not self._keyed.done():
+            self._keyed.set_result(None)
 
     def hang_up(self, *, after_talk: bool = False) -> None:
         if not self._end.done():
@@ -217,12 +221,19 @@ class FakeChannel(CallerChannel):
         """A test's `key` is one whole entry; "" is a time-out."""
         self._check()
         self.heard.extend(sounds)
-        digits = await self._or_end(self._keys.get())
+        if not self._keys:
+            self._keyed = asyncio.get_running_loop().create_future()
+            await self.idle_until(self._keyed)
+        digits = self._keys.popleft()
         return Keyed(digits.rstrip(terminator or ""), is_complete=bool(digits))
 
     async def start_music(self) -> None:
         self._check()
         self.has_music = True
+
+    async def stop_music(self) -> None:
+        self._check()
+        self.has_music = False
 
     async def idle_until(self, happens: asyncio.Future[T]) -> T:
         await asyncio.wait((happens, self._end), return_when=asyncio.FIRST_COMPLETED)
@@ -249,10 +260,3 @@ class FakeChannel(CallerChannel):
     def _check(self) -> None:
         if self._end.done():
             raise self._end.result()
-
-    async def _or_end(self, work: object) -> str:
-        task: asyncio.Future[str] = asyncio.ensure_future(work)  # type: ignore[arg-type]  # noqa: TID251
-        try:
-            return await self.idle_until(task)
-        finally:
-            task.cancel()

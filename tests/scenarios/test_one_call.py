@@ -10,6 +10,7 @@ from acd.domain.agent import AgentState, NotReadyReason
 from acd.domain.call import CallStage, Reason, Result
 from acd.domain.caller import ContactCard
 from acd.domain.errors import WrongStateError
+from acd.domain.ids import CallId, QueueName
 from acd.service.ports import CallerGone, DialStatus, LegAnswered, LegRinging, LiveChannels
 from tests.fakes.ports import START, FakeChannel
 from tests.scenarios.world import World, world
@@ -114,7 +115,7 @@ async def test_no_answer_makes_the_agent_not_ready_and_keeps_the_callers_place()
         await w.settle()
         assert first.dialled == ["1001", "1002"]
         assert not second.dialled
-        assert w.core.engine.state.calls[cmd.CallId("call_1.1")].queued_at == START
+        assert w.core.engine.state.calls[CallId("call_1.1")].queued_at == START
         assert w.state_of(bob) is AgentState.RESERVED
 
 
@@ -233,7 +234,7 @@ async def test_a_keyed_ticket_of_the_callers_own_is_linked_and_another_is_not() 
         channel.key("999#")
         channel.key("4242#")
         await w.settle()
-        call = w.core.engine.state.calls[cmd.CallId("call_1.1")]
+        call = w.core.engine.state.calls[CallId("call_1.1")]
         assert call.keyed_ticket == "4242"
         assert channel.dialled == ["1001"]
 
@@ -259,14 +260,14 @@ async def test_a_cut_session_detaches_the_call_and_the_same_call_comes_back_to_i
         await walk_to_queue(w, second)
         first.cut()
         await w.settle()
-        assert w.core.engine.state.calls[cmd.CallId("call_1.1")].stage is CallStage.DETACHED
+        assert w.core.engine.state.calls[CallId("call_1.1")].stage is CallStage.DETACHED
         again = w.caller("1.1", stage="waiting", queue="support", queued_at=START)
         await w.settle()
         w.agent("alice", "1001", support=1)
         await w.settle()
         assert again.dialled == ["1001"]
         assert not second.dialled
-        assert w.core.statistics.of(cmd.QueueName("support")).offered == 2
+        assert w.core.statistics.of(QueueName("support")).offered == 2
 
 
 async def test_a_call_that_outlived_the_service_comes_back_with_its_age() -> None:

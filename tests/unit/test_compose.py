@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 import pytest
 from ruamel.yaml import YAML
 
+from acd.adapters.asterisk.modules import all_modules
+from acd.adapters.asterisk.render import layout_elsewhere, render
 from acd.secrets import SecretError, load_secrets
 from acd.settings import Settings, load_settings
 from ivr.source import ConfigurationError
@@ -152,6 +154,30 @@ def test_the_address_in_front_of_the_containers_is_the_sites(services: Any) -> N
     assert load_settings(environment=environment_of(services["guichet"])).asterisk.sip.external_address is None
     site = {"GUICHET_ASTERISK__SIP__EXTERNAL_ADDRESS": "198.51.100.7"}
     assert settings_of(services["guichet"], **site).asterisk.sip.external_address == "198.51.100.7"
+
+
+@pytest.mark.parametrize(
+    ("external", "local"),
+    [
+        (
+            "192.168.1.7",
+            ["10.0.0.0/8", "172.16.0.0/12", "127.0.0.0/8"],
+        ),  # phones in the office, Asterisk in a container
+        ("198.51.100.7", ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8"]),
+    ],
+)
+def test_phones_are_told_the_address_they_can_reach(
+    services: Any, tmp_path: Path, external: str, local: list[str]
+) -> None:
+    settings = settings_of(services["config"], GUICHET_ASTERISK__SIP__EXTERNAL_ADDRESS=external)
+    etc = Path(services["config"]["command"][-1])
+    files = render(settings, load_secrets(tmp_path, {}), layout_elsewhere(settings, etc), modules=all_modules())
+    assert f"external_media_address = {external}" in files["pjsip.conf"]
+    assert re.findall(r"^local_net = (\S+)", files["pjsip.conf"], re.MULTILINE) == local
+    assert f"astetcdir => {etc}" in files["asterisk.conf"]
+    assert f"bindaddr = {settings.asterisk.ami.host}" in files["manager.conf"]
+    assert f"permit = {settings.asterisk.fastagi.host}" in files["manager_guichet.conf"]
+    assert f"agi://{settings.asterisk.fastagi.host}:{settings.asterisk.fastagi.port}/" in "".join(files.values())
 
 
 def test_the_database_is_the_one_that_is_made(services: Any, settings: Settings) -> None:

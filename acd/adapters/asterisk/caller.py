@@ -103,6 +103,10 @@ class AgiCallerChannel(CallerChannel):
         with _call_errors():
             await self._session.set_music(True, self._music_class)
 
+    async def stop_music(self) -> None:
+        with _call_errors():
+            await self._session.set_music(False)
+
     async def idle_until(self, happens: asyncio.Future[T]) -> T:
         """The session's own event and the wish are both futures of this loop: waiting costs no wake-up."""
         gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -15,6 +15,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from acd.adapters.asterisk import dialplan
+from acd.adapters.asterisk.ami import EVENTS_LEFT_OUT
 from acd.secrets import Secrets
 from acd.settings import AsteriskSettings, Settings
 from acd.shipped import shipped_config
@@ -162,7 +163,7 @@ def _values(settings: Settings, secrets: Secrets, layout: Layout, apology: str) 
         "tone_zone": TONE_ZONES.get(settings.service.region, "fr"),
         "numbers": tuple(settings.numbers),
         "phones": phones,
-        "private_networks": PRIVATE_NETWORKS,
+        "private_networks": _behind_nat(asterisk.sip.external_address),
         "agi_url": agi_url(asterisk),
         "agi_arguments": _agi_arguments(secrets),
         "v": dialplan,
@@ -170,7 +171,19 @@ def _values(settings: Settings, secrets: Secrets, layout: Layout, apology: str) 
         "without_service_seconds": round(asterisk.fallback.without_service_seconds.total_seconds()),
         "fallback": asterisk.fallback.extension or "",
         "apology": apology,
+        "events_left_out": EVENTS_LEFT_OUT,
     }
+
+
+def _behind_nat(external_address: str | None) -> tuple[str, ...]:
+    """The networks Asterisk speaks to by its own address: not the one it is known in by `external_address`.
+
+    In a container, that is the office's own network as soon as the phones are there.
+    """
+    if external_address is None or not _is_address(external_address):
+        return PRIVATE_NETWORKS
+    outside = ipaddress.ip_address(external_address)
+    return tuple(network for network in PRIVATE_NETWORKS if outside not in ipaddress.ip_network(network))
 
 
 def agi_url(asterisk: AsteriskSettings) -> str:
