@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 from acd.demo.cast import Wish
@@ -14,7 +15,9 @@ TRUNK_ADDRESS = "127.0.0.2"  # the trunk of config/defaults.yaml is known by it
 ANSWER_LIMIT = 10.0
 
 
-async def place_call(registrar: str, hotline: str, wish: Wish, ticket: str | None, seen: CallSeen) -> None:
+async def place_call(
+    registrar: str, hotline: str, wish: Wish, ticket: str | None, seen: CallSeen, *, say: Callable[[str], None]
+) -> None:
     """Ring the hotline, walk the menu, wait as long as the caller's patience lasts, talk, hang up."""
     account = PhoneAccount(wish.person.number, None, registrar, wish.person.name, TRUNK_ADDRESS)
     try:
@@ -22,7 +25,7 @@ async def place_call(registrar: str, hotline: str, wish: Wish, ticket: str | Non
             call = await phone.call(hotline)
             await call.answered(ANSWER_LIMIT)
             seen.is_answered_by_pbx = True
-            await _walk_menu(call, wish, ticket)
+            await _walk_menu(call, wish, ticket, say)
             await _wait_and_talk(call, wish, seen)
     except CallRejectedError as error:
         seen.trouble = f"rejected with {error.status}"
@@ -30,18 +33,19 @@ async def place_call(registrar: str, hotline: str, wish: Wish, ticket: str | Non
         seen.trouble = str(error)
 
 
-async def _walk_menu(call: PhoneCall, wish: Wish, ticket: str | None) -> None:
+async def _walk_menu(call: PhoneCall, wish: Wish, ticket: str | None, say: Callable[[str], None]) -> None:
     keys = [wish.language_key, wish.choice]
     if wish.choice == "3":
         keys.append(f"{ticket}#")
     for key in keys:
         if await _is_over_within(call, wish.thinks_seconds):
             return
+        say(f"    {wish.person.name} presses {key}")
         await call.send_digits(key)
 
 
 async def _wait_and_talk(call: PhoneCall, wish: Wish, seen: CallSeen) -> None:
-    """An agent's phone announces itself by its tone; music on hold has none of that pitch for so long."""
+    """`seen.has_talked` is set when an agent picks up."""
     loop = asyncio.get_running_loop()
     gives_up_at = loop.time() + wish.patience_seconds
     while not seen.has_talked:

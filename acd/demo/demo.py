@@ -18,11 +18,13 @@ import aiohttp
 from acd.adapters.asterisk.install import find_installation
 from acd.adapters.asterisk.local import AsteriskInstance, instance_of
 from acd.adapters.clock import SystemClock
-from acd.demo.agents import SimulatedAgent
 from acd.demo.callers import place_call
 from acd.demo.cast import AgentPart, Wish, agents, people, wishes
 from acd.demo.desk import SUPERVISOR, VISITOR, DemoDesk, open_demo_desk
+from acd.demo.phones import AgentPhone
 from acd.demo.report import CallSeen, Seen, Summary, milliseconds, percentile
+from acd.demo.screens_process import Person as ScreenOwner
+from acd.demo.screens_process import Pop, Report, Rules, ScreensProcess, TicketSeen, Trouble
 from acd.demo.service_process import running_service
 from acd.phone import PhoneAccount
 from acd.secrets import Secrets, load_secrets
@@ -98,7 +100,7 @@ class Play:
         # Enough agents that callers wait sometimes, but not for ever.
         wanted = ceil(options.calls_per_minute / 60 * MEAN_HANDLE_SECONDS * 1.2) + 2
         self._parts = agents(wanted, extensions[:-1])
-        self._agents: list[SimulatedAgent] = []
+        self._names = {part.login: part.name for part in self._parts}
 
     # before --------------------------------------------------------------------------------------------------
 
@@ -119,29 +121,34 @@ class Play:
         ):
             self._options.say(line)
 
-    def _hire(self, part: AgentPart) -> SimulatedAgent:
+    def _phone(self, part: AgentPart) -> AgentPhone:
         user = f"agent-{part.extension}"
         account = PhoneAccount(user, self._secrets.phone_password(part.extension), self._registrar, part.name)
-        return SimulatedAgent(part, self._password, account, self.url, self._seen, on_talk=self._talks_with)
+        return AgentPhone(part, account, self._seen, self._talks_with)
 
     # the play ------------------------------------------------------------------------------------------------
 
     async def perform(self) -> None:
-        self._agents = [self._hire(part) for part in self._parts]
         self._say_where()
-        async with asyncio.TaskGroup() as group:
-            actors = [group.create_task(agent.work()) for agent in self._agents]
+        phones = [self._phone(part) for part in self._parts]
+        owners = [ScreenOwner(part.login, self._password) for part in self._parts]
+        async with (
+            ScreensProcess(self.url, owners, Rules(), self._hear) as screens,
+            asyncio.TaskGroup() as group,
+        ):
+            actors = [group.create_task(phone.work()) for phone in phones]
+            await screens.all_ready(AGENTS_READY_LIMIT)
+            async with asyncio.timeout(AGENTS_READY_LIMIT):
+                for phone in phones:
+                    await phone.is_registered.wait()
+            self._options.say(f"{len(phones)} agents are ready; callers ring {self._hotline}")
             await self._call_all_day(group)
-            await self._last_wrap_ups()
+            await self._last_wrap_ups(screens)
             for actor in actors:
                 actor.cancel()
 
     async def _call_all_day(self, group: asyncio.TaskGroup) -> None:
         loop = asyncio.get_running_loop()
-        async with asyncio.timeout(AGENTS_READY_LIMIT):
-            for agent in self._agents:
-                await agent.is_ready.wait()
-        self._options.say(f"{len(self._agents)} agents are ready; callers ring {self._hotline}")
         ends_at = loop.time() + self._options.for_time.total_seconds() if self._options.for_time else float("inf")
         calls: set[asyncio.Task[None]] = set()
         next_at = loop.time()
@@ -168,25 +175,39 @@ class Play:
         number = wish.person.number
         seen = self._on_line[number] = CallSeen(number)
         self._seen.calls.append(seen)
-        self._options.say(f"→ {wish.person.name} rings ({number})")
+        self._options.say(f"--> {wish.person.name} rings {self._hotline}")
         try:
-            await place_call(self._registrar, self._hotline, wish, self._tickets.get(number), seen)
+            await place_call(
+                self._registrar, self._hotline, wish, self._tickets.get(number), seen, say=self._options.say
+            )
         finally:
             del self._on_line[number]
-        outcome = "talked" if seen.has_talked else "gave up" if seen.caller_hung_up else f"LOST {seen.trouble}"
-        self._options.say(f"← {wish.person.name}: {outcome}")
+        outcome = "has talked" if seen.has_talked else "gave up" if seen.caller_hung_up else f"LOST {seen.trouble}"
+        self._options.say(f"<-- {wish.person.name} {outcome}")
 
-    def _talks_with(self, number: str) -> None:
+    def _hear(self, report: Report) -> None:
+        """What the agents' screens show."""
+        agent = self._names.get(report.login, report.login)
+        match report:
+            case Pop(call=call):
+                self._seen.pops.setdefault((report.login, call["number"]), []).append(report.at)
+                self._options.say(f"    {agent}'s screen: {_headline(call)}")
+            case TicketSeen(number=number, to_qualify=to_qualify):
+                note = ", to qualify" if to_qualify else ""
+                self._options.say(f"    {agent} has wrapped up: ticket {number}{note}")
+            case Trouble(text=text):
+                self._seen.troubles.append(f"{agent}: {text}")
+
+    def _talks_with(self, part: AgentPart, number: str) -> None:
+        self._options.say(f"    {part.name} answers")
         if call := self._on_line.get(number):
             call.has_talked = True
 
-    async def _last_wrap_ups(self) -> None:
+    async def _last_wrap_ups(self, screens: ScreensProcess) -> None:
         try:
-            async with asyncio.timeout(LAST_WRAP_UPS_LIMIT):
-                for agent in self._agents:
-                    await agent.is_free.wait()
+            await screens.all_free(LAST_WRAP_UPS_LIMIT)
         except TimeoutError:
-            self._seen.agent_troubles.append("an agent still had a call at the end")
+            self._seen.troubles.append("an agent still had a call at the end")
 
     # after ---------------------------------------------------------------------------------------------------
 
@@ -202,7 +223,7 @@ class Play:
 
     def summary(self, interactions: tuple[ticketing.Interaction, ...], queues: list[dict[str, Any]]) -> Summary:
         answered = [item for item in interactions if item.answered_at is not None]
-        leads, calls = self._seen.pop_leads, self._seen.calls
+        leads, calls = self._seen.pop_leads(), self._seen.calls
         waits = [item.wait_time.total_seconds() for item in answered if item.wait_time is not None]
         return Summary(
             offered=len(calls),
@@ -213,12 +234,24 @@ class Play:
             tickets=sum(item.ticket_number is not None for item in answered),
             answered_without_ticket=sum(item.ticket_number is None for item in answered),
             to_qualify=sum(item.disposition is ticketing.DispositionKind.TO_QUALIFY for item in answered),
-            rings=len(leads) + self._seen.rings_without_pop,
+            rings=len(leads),
             pops_before_ring=sum(lead > 0 for lead in leads),
             pop_lead_ms_p50=milliseconds(percentile(leads, 50)),
             pop_lead_ms_p01=milliseconds(percentile(leads, 1)),
             answered_seen_by_supervisor=sum(queue["answered"] for queue in queues),
             average_speed_of_answer_seconds=round(sum(waits) / len(waits), 2) if waits else None,
             longest_wait_seconds=round(max(waits), 2) if waits else None,
-            troubles=(*self._seen.agent_troubles, *(call.trouble for call in calls if call.trouble)),
+            troubles=(*self._seen.troubles, *(call.trouble for call in calls if call.trouble)),
         )
+
+
+def _headline(call: dict[str, Any]) -> str:
+    """The screen-pop in a line."""
+    names = " or ".join(contact["name"] for contact in call["contacts"]) or f"unknown caller {call['number']}"
+    marks = [call["certainty"], *(["VIP"] if any(contact["vip"] for contact in call["contacts"]) else [])]
+    keys = " ".join(step["keys"] for step in call["ivr_path"] if step["keys"])
+    open_tickets = len(call["context"]["open_tickets"])
+    linked = call["ticket"]["number"]
+    ticket = f"about ticket {linked}" if linked else f"{open_tickets} open ticket{'s' * (open_tickets != 1)}"
+    waited = call["wait_seconds"] or 0.0
+    return f"{names} ({', '.join(marks)}), {call['queue_label']}, pressed {keys}, waited {waited:.1f} s, {ticket}"

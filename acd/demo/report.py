@@ -27,12 +27,21 @@ class CallSeen:
 
 @dataclass(slots=True)
 class Seen:
-    """Filled by the actors while the demo runs."""
+    """Filled by the actors while the demo runs. Instants are of the machine's monotonic clock."""
 
     calls: list[CallSeen] = field(default_factory=list)
-    pop_leads: list[Seconds] = field(default_factory=list)  # INVITE at the phone minus pop at the screen
-    rings_without_pop: int = 0
-    agent_troubles: list[str] = field(default_factory=list)
+    pops: dict[tuple[str, str], list[Seconds]] = field(default_factory=dict)  # by agent's login and caller's number
+    invites: list[tuple[str, str, Seconds]] = field(default_factory=list)  # agent's login, caller's number, instant
+    troubles: list[str] = field(default_factory=list)
+
+    def pop_leads(self) -> list[Seconds]:
+        """For each INVITE at an agent's phone how long before it the screen had the pop; minus infinity without one."""
+        leads = []
+        for login, number, invited_at in self.invites:
+            pops = self.pops.get((login, number), [])
+            nearest = min(pops, key=lambda at: abs(invited_at - at), default=float("inf"))
+            leads.append(invited_at - nearest)
+        return leads
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,7 +164,9 @@ def _call_started(state: State, event: ev.CallStarted) -> None:
 
 
 def _call_rejoined(state: State, event: ev.CallRejoined) -> None:
-    state._replace_call(event.call_id, channel=event.channel, is_controlled=True)
+    stage = state.calls[event.call_id].stage
+    stage = CallStage.ARRIVING if stage is CallStage.DETACHED else stage
+    state._replace_call(event.call_id, channel=event.channel, stage=stage, is_controlled=True)
 
 
 def _call_detached(state: State, event: ev.CallDetached) -> None:
@@ -180,7 +182,9 @@ def _caller_identified(state: State, event: ev.CallerIdentified) -> None:
 
 
 def _ivr_path_recorded(state: State, event: ev.IvrPathRecorded) -> None:
-    state._replace_call(event.call_id, stage=CallStage.IVR, ivr_path=event.path, language=event.language)
+    state._replace_call(
+        event.call_id, stage=CallStage.IVR, is_controlled=True, ivr_path=event.path, language=event.language
+    )
 
 
 def _ticket_keyed(state: State, event: ev.TicketKeyed) -> None:
@@ -192,6 +196,7 @@ def _call_queued(state: State, event: ev.CallQueued) -> None:
     call = state._replace_call(
         event.call_id,
         stage=CallStage.WAITING,
+        is_controlled=True,
         queue=event.queue,
         priority=event.priority,
         skills=event.skills,

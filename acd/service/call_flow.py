@@ -240,11 +240,19 @@ class CallFlow:
     def _place_in(self, step: EnterQueue) -> cmd.EnqueueCall:
         return cmd.EnqueueCall(
             call_id=self.call_id,
-            queue=QueueName(step.queue),
+            queue=self._queue_of(step),
             priority=step.priority,
             skills=canonical(step.skills),
             queued_at=self._facts.queued_at or self._services.clock.now(),
         )
+
+    def _queue_of(self, step: EnterQueue) -> QueueName:
+        """Flows are checked against the queues; should one be missing all the same, any queue is better than none."""
+        queue, known = QueueName(step.queue), self._services.state.queues
+        if queue in known:
+            return queue
+        log.error("queue_of_menu_unknown", call_id=self.call_id, queue=queue)
+        return next(iter(known), queue)
 
     def _knows_queue(self) -> bool:
         """The queue the caller waited in may be gone after a restart: then the menu is asked again, the age is kept."""

@@ -1,1 +1,113 @@
-// x
+import { html, render, useEffect, useReducer, useState } from "./vendor/htm-preact-standalone.js";
+import { openSession, request } from "./api.js";
+import { connect } from "./connection.js";
+import { CallCard } from "./call-card.js";
+import { Clock, ConnectionBar, reasonText, StateBadge, TopBar, useNow } from "./parts.js";
+import { initialAgent, reduceAgent } from "./state.js";
+import { WrapUpForm } from "./wrap-up.js";
+
+const NOT_READY_REASONS = { break: "Break", lunch: "Lunch", meeting: "Meeting", training: "Training", back_office: "Back office" };
+const IN_CALL = new Set(["reserved", "talking", "wrap_up"]);
+
+function AgentPage({ user }) {
+  const [state, dispatch] = useReducer(reduceAgent, initialAgent);
+  const now = useNow(state.skew);
+  const { agent, call } = state;
+  useEffect(() => connect("agent", dispatch), []);
+  useEffect(() => {
+    document.title = agent?.state === "reserved" ? "☎ Incoming call · Guichet" : "Agent · Guichet";
+  }, [agent?.state]);
+
+  async function order(what, body) {
+    dispatch({ type: "local:notice", data: null });
+    try {
+      await request("POST", `agents/me/${what}`, body); // what it changes comes by the feed, often before the answer
+    } catch (error) {
+      dispatch({ type: "local:notice", data: { kind: "problem", text: error.message } });
+    }
+  }
+
+  return html`
+    <${ConnectionBar} connection=${state.connection} />
+    <${TopBar} user=${user} page="agent" />
+    <main class="agent">
+      ${agent ? html`<${StatusBar} agent=${agent} now=${now} order=${order} />` : html`<p class="card muted">Connecting…</p>`}
+      ${state.notice && html`<p class="notice ${state.notice.kind}" role="status">${state.notice.text}</p>`}
+      ${call && agent
+        ? html`<div class="desk">
+            <${CallCard} call=${call} agent=${agent} now=${now} order=${order} />
+            <${WrapUpForm} call=${call} agent=${agent} draft=${state.draft} now=${now} order=${order} dispatch=${dispatch} />
+          </div>`
+        : agent && html`<${Idle} agent=${agent} />`}
+      <${Tickets} tickets=${state.tickets} />
+    </main>
+  `;
+}
+
+function StatusBar({ agent, now, order }) {
+  const isInCall = IN_CALL.has(agent.state);
+  return html`
+    <section class="card status" aria-label="Your state">
+      <div class="state" aria-live="polite">
+        <${StateBadge} state=${agent.state} />
+        ${agent.state === "not_ready" && agent.reason && html`<span class="muted">${reasonText(agent.reason)}</span>`}
+      </div>
+      <${Clock} since=${agent.since} now=${now} />
+      <div class="controls">
+        ${isInCall ? html`<${AfterCall} agent=${agent} order=${order} />` : html`<${ReadyControls} agent=${agent} order=${order} />`}
+      </div>
+    </section>
+  `;
+}
+
+function ReadyControls({ agent, order }) {
+  if (agent.state === "logged_out") return html`<a class="button primary" href="/agent">Log in to the queues again</a>`;
+  return html`
+    ${agent.state === "not_ready" && html`<button type="button" class="primary" onClick=${() => order("ready")}>Ready</button>`}
+    <${NotReady} label=${agent.state === "ready" ? "Not ready" : "Change reason"} order=${order} />
+  `;
+}
+
+function NotReady({ label, order }) {
+  const [reason, setReason] = useState("break");
+  return html`
+    <form class="inline" onSubmit=${(event) => { event.preventDefault(); order("not-ready", { reason }); }}>
+      <label class="bare"><span class="sr-only">Reason</span>
+        <select name="reason" value=${reason} onChange=${(event) => setReason(event.target.value)}>
+          ${Object.entries(NOT_READY_REASONS).map(([value, text]) => html`<option key=${value} value=${value}>${text}</option>`)}
+        </select>
+      </label>
+      <button>${label}</button>
+    </form>
+  `;
+}
+
+function AfterCall({ agent, order }) {
+  if (agent.after_call) {
+    const what = agent.after_call === "logged_out" ? "logged out" : "not ready";
+    return html`<span class="muted">After this call: ${what}</span>
+      <button type="button" onClick=${() => order("ready")}>Stay ready</button>`;
+  }
+  return html`<${NotReady} label="Not ready after this call" order=${order} />`;
+}
+
+function Idle({ agent }) {
+  const text = agent.state === "ready" ? "The next caller appears here before your phone rings." : "You get no calls while you are not ready.";
+  return html`<section class="card idle"><h2>${agent.state === "ready" ? "Waiting for a call" : "No call"}</h2><p class="muted">${text}</p></section>`;
+}
+
+function Tickets({ tickets }) {
+  if (tickets.length === 0) return null;
+  return html`
+    <section class="card" aria-label="Your last tickets">
+      <h2>Your last tickets</h2>
+      <ul class="plain" aria-live="polite">
+        ${tickets.map((ticket) => html`<li key=${ticket.callId}><span class="number">#${ticket.number}</span>
+          ${ticket.toQualify && html` <span class="badge warn">to qualify</span>`}</li>`)}
+      </ul>
+    </section>
+  `;
+}
+
+const user = await openSession();
+render(html`<${AgentPage} user=${user} />`, document.body);

@@ -1,0 +1,309 @@
+"""Any day on the floor: random commands of agents, callers, phones, timers and the switch, late and double ones
+included, and what must hold after each of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime, timedelta
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from acd.domain import commands as cmd
+from acd.domain import effects as fx
+from acd.domain import events as ev
+from acd.domain.agent import BUSY_STATES, AgentState
+from acd.domain.call import CallStage, IvrStep, Reason
+from acd.domain.caller import Caller
+from acd.domain.engine import Engine
+from acd.domain.errors import DomainError
+from acd.domain.ids import AgentId, CallId, QueueName, agent_id_of, call_id_of, reservation_id_of
+from acd.domain.journal_format import decode_event, encode_event
+from acd.domain.metrics import QueueStatistics
+from acd.domain.state import State
+from routing import shortfalls
+from tests.unit.acd.domain.floor import START, policy, profile
+
+LOGINS = st.sampled_from(["alice", "bob", "carol", "dave"])
+AGENTS = LOGINS.map(agent_id_of)
+LINKEDIDS = st.sampled_from([f"{number}.1" for number in range(6)])
+CALLS = LINKEDIDS.map(call_id_of)
+QUEUES = st.sampled_from([QueueName(name) for name in ("support", "orders", "plain", "unknown")])
+SKILLS = st.dictionaries(st.sampled_from(["support", "orders", "network"]), st.integers(1, 2))
+SECONDS = st.sampled_from([0.0, 0.5, 4, 10, 18, 30, 60])
+PEOPLE: tuple[type[cmd.Command], ...] = (
+    cmd.RemoveAgent,
+    cmd.LogInAgent,
+    cmd.LogOutAgent,
+    cmd.MakeReady,
+    cmd.MakeNotReady,
+    cmd.RejectReservation,
+    cmd.EndWrapUp,
+    cmd.EnqueueCall,
+)
+SITE = (policy("support", support=1), policy("orders", wrap_up_seconds=0, orders=1), policy("plain"))
+
+
+def picture(state: State) -> tuple[object, ...]:
+    pool = state.pool
+    return (dict(state.calls), dict(state.agents), dict(state.queues), set(pool._items), set(pool._candidates))
+
+
+class AnyDay(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.engine = Engine()
+        self.standby = Engine()  # follows by what the journal carries
+        self.statistics = QueueStatistics()
+        self.now: datetime = START
+        self.timers: dict[str, tuple[datetime, cmd.Command]] = {}
+        self.accepted: Counter[CallId] = Counter()
+        self.committed: Counter[CallId] = Counter()
+
+    def give(self, command: cmd.Command) -> bool:
+        """False: refused, which only people's commands may be, and then nothing has changed."""
+        before = picture(self.engine.state)
+        try:
+            decision = self.engine.handle(command, self.now)
+        except DomainError:
+            assert isinstance(command, PEOPLE), command
+            assert picture(self.engine.state) == before
+            return False
+        journal = [decode_event(encode_event(event)) for event in decision.events]
+        assert journal == list(decision.events)
+        self.standby.replay(journal)
+        self.statistics.hear(decision.events)
+        self.accepted.update(event.call_id for event in decision.events if isinstance(event, ev.ReservationAccepted))
+        for effect in decision.effects:
+            self.carry_out(effect)
+        return True
+
+    def carry_out(self, effect: fx.Effect) -> None:
+        match effect:
+            case fx.StartTimer():
+                assert effect.due_at >= self.now
+                self.timers[effect.key] = (effect.due_at, effect.command)
+            case fx.CancelTimer():
+                self.timers.pop(effect.key, None)
+            case fx.RingAgent():
+                assert self.engine.state.calls[effect.call_id].is_controlled
+            case fx.CommitTicket():
+                self.committed[effect.call.call_id] += 1
+
+    # agents --------------------------------------------------------------------------------------------------
+
+    @initialize()
+    def open_up(self) -> None:
+        self.give(cmd.ConfigureQueues(queues=SITE))
+
+    @rule(login=LOGINS, skills=SKILLS)
+    def register(self, login: str, skills: dict[str, int]) -> None:
+        self.give(cmd.RegisterAgent(profile=profile(login, **skills)))
+
+    @rule(login=LOGINS)
+    def come_to_work(self, login: str) -> None:
+        self.give(cmd.RegisterAgent(profile=profile(login, support=2, orders=1, network=2)))
+        self.give(cmd.LogInAgent(agent_id=agent_id_of(login)))
+        self.give(cmd.MakeReady(agent_id=agent_id_of(login)))
+
+    @rule(agent=AGENTS, kind=st.sampled_from([cmd.RemoveAgent, cmd.LogInAgent, cmd.LogOutAgent, cmd.MakeReady]))
+    def change_state(self, agent: AgentId, kind: type[cmd.LogInAgent]) -> None:
+        self.give(kind(agent_id=agent))
+
+    @rule(agent=AGENTS)
+    def go_to_lunch(self, agent: AgentId) -> None:
+        self.give(cmd.MakeNotReady(agent_id=agent, reason="lunch"))
+
+    @rule(agent=AGENTS)
+    def reject(self, agent: AgentId) -> None:
+        self.give(cmd.RejectReservation(agent_id=agent))
+
+    @rule(agent=AGENTS)
+    def end_wrap_up(self, agent: AgentId) -> None:
+        self.give(cmd.EndWrapUp(agent_id=agent, note="done"))
+
+    @rule(agent=AGENTS, call=CALLS)
+    def expire_wrap_up_late(self, agent: AgentId, call: CallId) -> None:
+        state = self.engine.state
+        if agent in state.agents and state.agents[agent].call_id == call:
+            return  # that one is no late report: it comes with the time
+        self.give(cmd.ExpireWrapUp(agent_id=agent, call_id=call))
+
+    # callers and the switch ----------------------------------------------------------------------------------
+
+    @rule(linkedid=LINKEDIDS)
+    def start(self, linkedid: str) -> None:
+        self.give(
+            cmd.StartCall(
+                call_id=call_id_of(linkedid),
+                linkedid=linkedid,
+                channel=f"channel-{self.now.timestamp()}",
+                called_number="100",
+                caller=Caller(number="+33612345678", name="D'Arc \u202e<b>\"\\\x00"),
+                language="fr",
+                started_at=self.now - timedelta(seconds=1),
+            )
+        )
+
+    @rule(linkedid=LINKEDIDS, queue=QUEUES)
+    def call_a_queue(self, linkedid: str, queue: QueueName) -> None:
+        self.start(linkedid)
+        self.give(cmd.EnqueueCall(call_id=call_id_of(linkedid), queue=queue))
+
+    @rule(call=CALLS, queue=QUEUES, skills=SKILLS, priority=st.sampled_from([None, 0, 9]), age=SECONDS)
+    def enqueue(self, call: CallId, queue: QueueName, skills: dict[str, int], priority: int | None, age: float) -> None:
+        needs = tuple(sorted(skills.items()))
+        queued_at = self.now - timedelta(seconds=age)
+        self.give(cmd.EnqueueCall(call_id=call, queue=queue, skills=needs, priority=priority, queued_at=queued_at))
+
+    @rule(call=CALLS, attempt=st.integers(1, 3), kind=st.sampled_from([cmd.ReportRinging, cmd.ReportNoAnswer]))
+    def report_anything(self, call: CallId, attempt: int, kind: type[cmd.ReportRinging]) -> None:
+        self.give(kind(call_id=call, reservation_id=reservation_id_of(call, attempt)))
+
+    @rule(call=CALLS, kind=st.sampled_from([cmd.ReportAnswer, cmd.ReportTalkEnded, cmd.ReportNoAnswer]))
+    def report_of_this_ring(self, call: CallId, kind: type[cmd.ReportAnswer]) -> None:
+        known = self.engine.state.calls.get(call)
+        if known is not None and known.reservation_id is not None:
+            self.give(kind(call_id=call, reservation_id=known.reservation_id))
+
+    @rule(call=CALLS, attempt=st.integers(1, 3))
+    def ring_fails(self, call: CallId, attempt: int) -> None:
+        self.give(
+            cmd.ReportRingFailed(call_id=call, reservation_id=reservation_id_of(call, attempt), cause="ring_failed")
+        )
+
+    @rule(call=CALLS)
+    def lose_control(self, call: CallId) -> None:
+        self.give(cmd.ReportControlLost(call_id=call))
+
+    @rule(call=CALLS)
+    def walk_the_menu(self, call: CallId) -> None:
+        self.give(cmd.RecordIvrPath(call_id=call, path=(IvrStep("main", "1"),), language="en"))
+
+    @rule(call=CALLS, reason=st.sampled_from(list(Reason)))
+    def end(self, call: CallId, reason: Reason) -> None:
+        self.give(cmd.EndCall(call_id=call, reason=reason))
+
+    @rule(alive=st.frozensets(LINKEDIDS, min_size=4), age=SECONDS)
+    def reconcile(self, alive: frozenset[str], age: float) -> None:
+        self.give(cmd.Reconcile(live_linkedids=alive, observed_at=self.now - timedelta(seconds=age)))
+
+    @rule(kept=st.sets(st.sampled_from(SITE)), needs=st.booleans())
+    def configure(self, kept: set[object], needs: bool) -> None:
+        extra = (policy("plain", network=2),) if needs else ()
+        self.give(cmd.ConfigureQueues(queues=tuple(queue for queue in SITE if queue in kept) + extra))
+
+    @rule(seconds=SECONDS)
+    def pass_time(self, seconds: float) -> None:
+        until = self.now + timedelta(seconds=seconds)
+        while due := [(due_at, key) for key, (due_at, _) in self.timers.items() if due_at <= until]:
+            due_at, key = min(due)
+            self.now = max(self.now, due_at)
+            self.give(self.timers.pop(key)[1])
+        self.now = until
+
+    @precondition(lambda self: self.timers)
+    @rule(data=st.data())
+    def timer_fires_late_and_early(self, data: st.DataObject) -> None:
+        """A timer's command that was under way when the timer was cancelled is like one that is not due any more."""
+        key = data.draw(st.sampled_from(sorted(self.timers)))
+        self.give(self.timers[key][1])
+        self.timers.pop(key, None)
+
+    # what must hold ------------------------------------------------------------------------------------------
+
+    @invariant()
+    def agents_and_calls_agree(self) -> None:
+        state = self.engine.state
+        for agent in state.agents.values():
+            assert (agent.call_id is not None) == (agent.state in BUSY_STATES), agent
+            if agent.call_id is None:
+                continue
+            call = state.calls[agent.call_id]
+            assert call.agent_id == agent.agent_id
+            expected = {
+                AgentState.RESERVED: call.stage is CallStage.RESERVED,
+                AgentState.TALKING: call.stage is CallStage.TALKING and call.talk_ended_at is None,
+                AgentState.WRAP_UP: call.talk_ended_at is not None,
+            }
+            assert expected[agent.state], (agent, call)
+        for call in state.calls.values():
+            is_held = call.stage is CallStage.RESERVED or (call.stage is CallStage.TALKING and not call.talk_ended_at)
+            if is_held:
+                assert call.agent_id is not None
+                assert state.agents[call.agent_id].call_id == call.call_id
+            if call.stage is CallStage.ENDED:
+                assert any(agent.call_id == call.call_id for agent in state.agents.values()), "never forgotten"
+            if not call.is_controlled:
+                assert call.stage not in {CallStage.ARRIVING, CallStage.IVR, CallStage.WAITING}
+            else:
+                assert call.stage is not CallStage.DETACHED
+
+    @invariant()
+    def nobody_waits_for_somebody_who_is_there(self) -> None:
+        state = self.engine.state
+        ready = [agent for agent in state.agents.values() if agent.state is AgentState.READY]
+        waiting = [call for call in state.calls.values() if call.stage is CallStage.WAITING]
+        for call in waiting:
+            for agent in ready:
+                assert shortfalls(state.requirements_of(call), agent.profile.skills)
+        assert set(state.pool._items) == {call.call_id for call in waiting}
+        assert set(state.pool._candidates) == {agent.agent_id for agent in ready}
+
+    @invariant()
+    def whoever_may_get_stuck_has_a_timer(self) -> None:
+        state = self.engine.state
+        offers = {f"offer:{call.reservation_id}" for call in state.calls.values() if call.stage is CallStage.RESERVED}
+        wrap_ups = {f"wrap_up:{agent.agent_id}" for agent in state.agents.values() if agent.state is AgentState.WRAP_UP}
+        assert set(self.timers) == offers | wrap_ups
+
+    @invariant()
+    def the_standby_agrees(self) -> None:
+        assert picture(self.standby.state) == picture(self.engine.state)
+
+    @invariant()
+    def every_call_offered_is_accounted_for(self) -> None:
+        inside = Counter(
+            call.queue
+            for call in self.engine.state.calls.values()
+            if call.queue and not call.is_answered and call.stage is not CallStage.ENDED
+        )
+        for name in ("support", "orders", "plain"):
+            figures = self.statistics.of(QueueName(name))
+            ended = figures.answered + figures.abandoned + figures.short_abandoned + figures.failed + figures.moved
+            assert figures.offered == ended + inside[QueueName(name)], name
+            assert figures.answered_in_time <= figures.answered
+
+    @invariant()
+    def every_talk_that_is_over_has_one_ticket(self) -> None:
+        open_talks = Counter(
+            agent.call_id
+            for agent in self.engine.state.agents.values()
+            if agent.state in {AgentState.TALKING, AgentState.WRAP_UP} and agent.call_id
+        )
+        assert self.accepted == self.committed + open_talks
+
+    # the end of the day --------------------------------------------------------------------------------------
+
+    def teardown(self) -> None:
+        """Nobody is stuck: ordinary events alone bring every call to its end and every agent back."""
+        state = self.engine.state
+        for _ in range(4 * (len(state.calls) + len(state.agents)) + 1):
+            for call in tuple(state.calls.values()):
+                self.report_of_this_ring(call.call_id, cmd.ReportAnswer)
+                if call.stage is not CallStage.DETACHED and state.agents:
+                    self.report_of_this_ring(call.call_id, cmd.ReportTalkEnded)
+                self.end(call.call_id, Reason.CALLER_HUNG_UP)
+            self.pass_time(30)
+            for agent in tuple(state.agents.values()):
+                if agent.state is not AgentState.LOGGED_OUT:
+                    self.give(cmd.MakeReady(agent_id=agent.agent_id))
+        assert not state.calls
+        assert not self.timers
+        assert {agent.state for agent in state.agents.values()} <= {AgentState.READY, AgentState.LOGGED_OUT}
+        assert self.accepted == self.committed
+
+
+AnyDay.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestAnyDay = AnyDay.TestCase
