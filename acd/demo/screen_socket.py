@@ -13,18 +13,15 @@ import hashlib
 import hmac
 import secrets
 import socket
-import struct
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from acd.demo.wire import SO_TIMESTAMPNS, Wire, arrival
+
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
-_SO_TIMESTAMPNS = 35  # Linux; the constant has no name in Python's socket module
-_TIMESPEC = struct.Struct("@qq")
 _LARGEST_HEAD = 16 * 1024
-_READ = 256 * 1024
 _TEXT, _CLOSE, _PING, _PONG = 1, 8, 9, 10
 
 OnFrame = Callable[[bytes, float, float], None]
@@ -41,27 +38,35 @@ class ScreenRefusedError(Exception):
 
 
 class ScreenSocket:
-    """`on_frame(payload, arrived_at, read_at)`: a text frame; both instants are loop time in seconds."""
+    """`on_frame(payload, arrived_at, read_at)`: a text frame; both instants are loop time in seconds.
 
-    def __init__(self, host: str, port: int, token: str, on_frame: OnFrame) -> None:
+    Without a `wire` frames that had to wait for this process seem to have arrived with the last of them.
+    """
+
+    def __init__(self, host: str, port: int, token: str, on_frame: OnFrame, wire: Wire | None = None) -> None:
         self._address = (host, port)
         self._token = token
         self._on_frame = on_frame
+        self._wire = wire
+        self._offset = 0  # in the stream, of the first byte in the buffer
+        self._local_port = 0
         self._loop = asyncio.get_running_loop()
         self._buffer = bytearray()
+        self._wanted = 1  # bytes, to go on
+        self._arrived_at = self._read_at = 0.0  # of the first of the bytes in the buffer
         self._key = base64.b64encode(secrets.token_bytes(16))
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self.closed: asyncio.Future[None] = self._loop.create_future()
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._socket.setblocking(False)
         with suppress(OSError):
-            self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+            self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
 
     async def __aenter__(self) -> Self:
         """Raises ScreenRefusedError, or OSError when nobody listens."""
         try:
             await self._loop.sock_connect(self._socket, self._address)
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._local_port = self._socket.getsockname()[1]
             await self._loop.sock_sendall(self._socket, self._request())
             self._loop.add_reader(self._socket, self._readable)
             await self._opened
@@ -91,6 +96,8 @@ class ScreenSocket:
     def _close(self) -> None:
         self._loop.remove_reader(self._socket)
         self._socket.close()
+        if self._wire is not None:
+            self._wire.forget(self._local_port)
         if not self._opened.done():
             self._opened.set_exception(ConnectionResetError("the server closed the connection"))
             self._opened.exception()  # looked at: nobody may be waiting for it
@@ -100,77 +107,78 @@ class ScreenSocket:
     # receiving -----------------------------------------------------------------------------------------------
 
     def _readable(self) -> None:
-        try:
-            data, ancillary, _, _ = self._socket.recvmsg(_READ, 64)
-        except BlockingIOError:
-            return
-        except OSError:
-            self._close()
-            return
-        read_at = self._loop.time()
-        if not data:
-            self._close()
-            return
-        self._buffer += data
-        if not self._opened.done() and not self._take_head():
-            return
-        arrived_at = _arrival(ancillary, read_at)
-        while not self.closed.done() and self._take_frame(arrived_at, read_at):
-            pass
-
-    def _take_head(self) -> bool:
-        head, separator, rest = bytes(self._buffer).partition(b"\r\n\r\n")
-        if not separator:
-            if len(head) > _LARGEST_HEAD:
+        """Frame by frame: a read that took several would have the stamp of the last."""
+        while not self.closed.done():
+            try:
+                data, ancillary, _, _ = self._socket.recvmsg(self._wanted - len(self._buffer), 64)
+            except BlockingIOError:
+                return
+            except OSError:
                 self._close()
-            return False
-        status = int(head[9:12]) if head[9:12].isdigit() else 0
-        expected = base64.b64encode(hashlib.sha1(self._key + _GUID, usedforsecurity=False).digest())
-        headers = dict(line.split(b":", 1) for line in head.lower().splitlines()[1:] if b":" in line)
-        given = headers.get(b"sec-websocket-accept", b"").strip()
-        if status != 101 or not hmac.compare_digest(given, expected.lower()):
-            self._opened.set_exception(ScreenRefusedError(status))
-            self._close()
-            return False
-        self._buffer = bytearray(rest)
-        self._opened.set_result(None)
-        return True
+                return
+            if not data:
+                self._close()
+                return
+            if not self._buffer:
+                self._read_at = self._loop.time()
+                self._arrived_at = self._arrival(ancillary)
+            self._buffer += data
+            if len(self._buffer) == self._wanted:
+                self._take()
 
-    def _take_frame(self, arrived_at: float, read_at: float) -> bool:
-        """One whole frame off the buffer; the server neither masks nor cuts its frames into pieces (see acd.web.ws)."""
+    def _take(self) -> None:
+        """What was wanted is there: the answer's next byte, a frame's head, its length, or all of it."""
         buffer = self._buffer
-        if len(buffer) < 2:
-            return False
+        if not self._opened.done():
+            self._take_head()
+            return
         size, start = buffer[1] & 0x7F, 2
         if size >= 126:
             start = 4 if size == 126 else 10
-            if len(buffer) < start:
-                return False
-            size = int.from_bytes(buffer[2:start], "big")
-        if len(buffer) < start + size:
-            return False
-        opcode, payload = buffer[0] & 0x0F, bytes(buffer[start : start + size])
-        del buffer[: start + size]
+            size = int.from_bytes(buffer[2:start], "big") if len(buffer) >= start else 0
+        self._wanted = start + size
+        if len(buffer) == self._wanted:
+            self._begin_anew()
+            self._take_frame(buffer[0] & 0x0F, bytes(buffer[start:]))
+
+    def _begin_anew(self) -> None:
+        self._offset += len(self._buffer)
+        self._buffer, self._wanted = bytearray(), 2
+
+    def _arrival(self, ancillary: Sequence[tuple[int, int, bytes]]) -> float:
+        seen = self._wire.arrived_at(self._local_port, self._offset, self._read_at) if self._wire else None
+        return arrival(ancillary, self._read_at) if seen is None else seen
+
+    def _take_head(self) -> None:
+        """Byte by byte, once: what follows the blank line is a frame already."""
+        if not self._buffer.endswith(b"\r\n\r\n"):
+            self._wanted += 1
+            if self._wanted > _LARGEST_HEAD:
+                self._close()
+            return
+        head = bytes(self._buffer)
+        self._begin_anew()
+        status = int(head[9:12]) if head[9:12].isdigit() else 0
+        headers = dict(line.split(b": ", 1) for line in head.splitlines()[1:] if b": " in line)
+        given = next((value for name, value in headers.items() if name.lower() == b"sec-websocket-accept"), b"")
+        expected = base64.b64encode(hashlib.sha1(self._key + _GUID, usedforsecurity=False).digest())
+        if status == 101 and hmac.compare_digest(given.strip(), expected):
+            self._opened.set_result(None)
+        else:
+            self._opened.set_exception(ScreenRefusedError(status))
+            self._close()
+
+    def _take_frame(self, opcode: int, payload: bytes) -> None:
+        """The server neither masks its frames nor cuts them into pieces (see acd.web.ws)."""
         if opcode == _TEXT:
-            self._on_frame(payload, arrived_at, read_at)
+            self._on_frame(payload, self._arrived_at, self._read_at)
         elif opcode == _PING:
             self._pong(payload)
         elif opcode == _CLOSE:
             self._close()
-        return True
 
     def _pong(self, payload: bytes) -> None:
         mask = secrets.token_bytes(4)
         masked = bytes(byte ^ mask[number % 4] for number, byte in enumerate(payload))
         with suppress(OSError):  # a full socket: the next ping will tell
             self._socket.send(bytes((0x80 | _PONG, 0x80 | len(payload))) + mask + masked)
-
-
-def _arrival(ancillary: list[tuple[int, int, bytes]], now: float) -> float:
-    """Loop time at which the kernel had the last of these bytes; now, where it does not say."""
-    for _, kind, stamp in ancillary:
-        if kind == _SO_TIMESTAMPNS and len(stamp) == _TIMESPEC.size:
-            seconds, nanoseconds = _TIMESPEC.unpack(stamp)
-            age = time.clock_gettime(time.CLOCK_REALTIME) - seconds - nanoseconds / 1e9
-            return now - age if 0.0 <= age < 60.0 else now
-    return now

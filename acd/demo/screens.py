@@ -12,6 +12,7 @@ import msgspec
 from acd.demo.line_process import lines_of_stdin, write_line
 from acd.demo.screen_socket import ScreenRefusedError, ScreenSocket
 from acd.demo.screens_process import AgentSeen, Job, Person, Pop, Report, Rules, TicketSeen, Trouble
+from acd.demo.wire import Wire
 
 COME_BACK_SECONDS = 0.25  # after the connection was cut off, as a browser's page would
 AT_THE_DOOR = 4  # log-ins at once: each costs the service a tenth of a second of hashing
@@ -47,13 +48,16 @@ _frame = msgspec.json.Decoder(_Frame).decode
 class Screen:
     """One agent's: stays logged in and connected until cancelled, and plays by the rules."""
 
-    def __init__(self, person: Person, job: Job, http: aiohttp.ClientSession, door: asyncio.Semaphore) -> None:
+    def __init__(
+        self, person: Person, job: Job, http: aiohttp.ClientSession, door: asyncio.Semaphore, wire: Wire | None
+    ) -> None:
         self._person = person
         self._rules: Rules = job.rules
         address = urlsplit(job.url)
         self._host, self._port = address.hostname or "127.0.0.1", address.port or 80
         self._http = http
         self._door = door
+        self._wire = wire
         self._loop = asyncio.get_running_loop()
         self._token = person.token
         self._agent: _Agent | None = None
@@ -78,7 +82,7 @@ class Screen:
     async def _watch(self) -> None:
         if not self._token:
             self._token = await self._log_in()
-        async with ScreenSocket(self._host, self._port, self._token, self._on_frame) as socket:
+        async with ScreenSocket(self._host, self._port, self._token, self._on_frame, self._wire) as socket:
             await socket.closed
 
     async def _log_in(self) -> str:
@@ -188,9 +192,17 @@ async def _work(coming: asyncio.Future[Job]) -> None:
     job = await coming
     door = asyncio.Semaphore(AT_THE_DOOR)
     connector = aiohttp.TCPConnector(limit=20)
+    wire = _wire(urlsplit(job.url).port or 80)
     async with aiohttp.ClientSession(job.url, connector=connector) as http, asyncio.TaskGroup() as group:
         for person in job.people:
-            group.create_task(Screen(person, job, http, door).work())
+            group.create_task(Screen(person, job, http, door, wire).work())
+
+
+def _wire(port: int) -> Wire | None:
+    try:
+        return Wire(port)
+    except OSError:  # not root, or not Linux: the kernel's stamps of what is read will do
+        return None
 
 
 if __name__ == "__main__":

@@ -205,9 +205,14 @@ def end_call(turn: Turn, command: cmd.EndCall) -> None:
 
 
 def reconcile(turn: Turn, command: cmd.Reconcile) -> None:
-    for call in list(turn.state.calls.values()):
-        is_gone = call.linkedid not in command.live_linkedids and call.started_at < command.observed_at
-        if is_gone and call.stage is not CallStage.ENDED:
+    gone = [
+        call
+        for call in turn.state.calls.values()
+        if call.linkedid not in command.live_linkedids and call.started_at < command.observed_at
+    ]
+    # Those who wait first: an agent set free by one who is gone must not be given to another who is gone too.
+    for call in sorted(gone, key=lambda call: call.agent_id is not None):
+        if call.stage is not CallStage.ENDED:
             _end(turn, call, Reason.CHANNEL_GONE)
 
 

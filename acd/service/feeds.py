@@ -54,6 +54,11 @@ class Subscription:
         if self.is_cut:
             sink.cut()
 
+    @property
+    def has_late_frames(self) -> bool:
+        """Whether `next_batch` would return at once."""
+        return bool(self._outbox)
+
     def put(self, frame: bytes) -> None:
         if self.is_cut:
             return

@@ -115,8 +115,9 @@ class Screens:
                 ev.ReservationAccepted(agent_id=agent_id, call_id=call_id)
                 | ev.TalkEnded(agent_id=agent_id, call_id=call_id)
             ):
-                self.agent_feed(agent_id).publish("call", self._call_of(call_id))
-            case ev.TicketCommitted(agent_id=agent_id):
+                if view := self._call_of(call_id):  # without wrap-up time it may be forgotten already
+                    self.agent_feed(agent_id).publish("call", view)
+            case ev.TicketCommitted(agent_id=agent_id) if agent_id in self._state.agents:
                 ticket: dict[str, Any] = {
                     "call_id": event.call_id,
                     "number": event.ticket_number,

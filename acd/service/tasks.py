@@ -37,6 +37,7 @@ class BackgroundTasks:
         task = self._group.create_task(_logged(work, name), name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: work.close())  # cancelled before its first step, it was never begun
         return task
 
 

@@ -89,7 +89,7 @@ async def hears_tone(call: PhoneCall, frequency: float, *, fresh_seconds: float 
 
 
 class Music:
-    """The music on hold as its file holds it. Asterisk plays the pieces in order of name, each caller from the start."""
+    """The music on hold as its file holds it. Asterisk plays the pieces in order of name, to each from the start."""
 
     def __init__(self, folder: Path | None) -> None:
         assert folder is not None, "this Asterisk has no music"

@@ -17,7 +17,7 @@ async def until(
     """Ask until the answer is yes; the test fails with `what` never having happened."""
     try:
         async with asyncio.timeout(patience):
-            while not await _said(condition()):
+            while not await _said(condition()):  # noqa: ASYNC110  # recordings, databases and consoles give no signal
                 await asyncio.sleep(every)
     except TimeoutError:
         pytest.fail(f"never happened: {what}")

@@ -305,5 +305,5 @@ class AnyDay(RuleBasedStateMachine):
         assert self.accepted == self.committed
 
 
-AnyDay.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+AnyDay.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 TestAnyDay = AnyDay.TestCase

@@ -338,6 +338,18 @@ def test_reconciling_frees_every_agent_whose_caller_is_gone() -> None:
     assert (floor.state(), floor.state(BOB)) == (AgentState.WRAP_UP, AgentState.READY)
 
 
+def test_reconciling_gives_no_agent_to_a_caller_who_is_gone_too() -> None:
+    floor = Floor()
+    floor.agent("alice")
+    for linkedid in ("1.1", "2.1", "3.1"):
+        floor.queue(linkedid)
+    floor.pass_time(1)
+    floor.give(cmd.Reconcile(live_linkedids=frozenset({"3.1"}), observed_at=floor.now))
+    assert list(floor.engine.state.calls) == ["call_3.1"]
+    assert floor.who().call_id == "call_3.1"
+    assert len(floor.seen(ev.CallReserved)) == 2
+
+
 def test_timers_that_are_started_are_ended() -> None:
     floor = Floor(policy("support", support=1))
     floor.agent("alice")

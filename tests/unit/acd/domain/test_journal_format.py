@@ -1,0 +1,132 @@
+"""Every event survives the journal, and the journal is plain JSON that says what it is."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from acd.domain import events as ev
+from acd.domain.agent import AfterCall, AgentProfile, AgentState
+from acd.domain.call import IvrStep, Reason, Result, Termination
+from acd.domain.caller import Caller, CallerContext, Certainty, ContactCard, RecentCallCard, TicketCard
+from acd.domain.ids import QueueName, agent_id_of, call_id_of, reservation_id_of
+from acd.domain.journal_format import decode_event, encode_event
+from acd.domain.queue import QueuePolicy
+
+AT = datetime(2026, 11, 23, 9, 0, 0, 123456, tzinfo=UTC)
+HOSTILE = 'Zoë \u202e <b>"\'\\\r\n\x00 😀 {"type":"CallEnded"}'
+CALL, AGENT, QUEUE = call_id_of("1.1"), agent_id_of("alice"), QueueName("support")
+RESERVATION = reservation_id_of(CALL, 2)
+TICKET = TicketCard(number="1000012", title=HOSTILE, status="open", created_at=AT, queue="support", contact_name="C")
+CALLER = Caller(
+    number=HOSTILE,
+    name=HOSTILE,
+    number_kind="invalid",
+    certainty=Certainty.UNCERTAIN,
+    contacts=(ContactCard(contact_id="contact_1", name=HOSTILE, vip=True), ContactCard(contact_id="2", name="")),
+)
+CONTEXT = CallerContext(
+    open_tickets=(TICKET,),
+    recent_calls=(RecentCallCard(started_at=AT, result="answered"),),
+    linked_ticket=TICKET,
+    missing=("calls",),
+)
+POLICY = QueuePolicy(
+    name=QUEUE,
+    label=HOSTILE,
+    requirements=(("network", 3), ("support", 0)),
+    language_is_skill=True,
+    offer_time=timedelta(seconds=0.25),
+    wrap_up_time=timedelta(),
+    service_level_time=timedelta(days=2, microseconds=1),
+)
+OFFER = {"at": AT, "call_id": CALL, "queue": QUEUE, "reservation_id": RESERVATION, "agent_id": AGENT}
+EVENTS: list[ev.Event] = [
+    ev.QueuesConfigured(at=AT, queues=(POLICY,)),
+    ev.AgentRegistered(
+        at=AT,
+        profile=AgentProfile(agent_id=AGENT, login="alice", name=HOSTILE, extension="1001", skills=(("network", 100),)),
+    ),
+    ev.AgentRemoved(at=AT, agent_id=AGENT),
+    ev.AgentLoggedIn(at=AT, agent_id=AGENT),
+    ev.AgentLoggedOut(at=AT, agent_id=AGENT),
+    ev.AgentBecameReady(at=AT, agent_id=AGENT, idle_since=AT - timedelta(hours=1)),
+    ev.AgentBecameNotReady(at=AT, agent_id=AGENT, reason=HOSTILE),
+    ev.AfterCallChosen(at=AT, agent_id=AGENT, after_call=AfterCall(AgentState.NOT_READY, HOSTILE)),
+    ev.AfterCallChosen(at=AT, agent_id=AGENT, after_call=None),
+    ev.CallStarted(
+        at=AT,
+        call_id=CALL,
+        linkedid="1.1",
+        channel="PJSIP/trunk-1",
+        called_number="100",
+        caller=CALLER,
+        language="fr",
+        started_at=AT,
+    ),
+    ev.CallRejoined(at=AT, call_id=CALL, channel="PJSIP/trunk-1"),
+    ev.CallDetached(at=AT, call_id=CALL),
+    ev.CallerIdentified(at=AT, call_id=CALL, caller=CALLER, context=CONTEXT),
+    ev.IvrPathRecorded(at=AT, call_id=CALL, path=(IvrStep("main", "1", "incident"), IvrStep("x")), language="en"),
+    ev.TicketKeyed(at=AT, call_id=CALL, context=CONTEXT),
+    ev.CallQueued(at=AT, call_id=CALL, queue=QUEUE, priority=0, skills=(("network", 3),), queued_at=AT),
+    ev.CallReserved(
+        at=AT,
+        call_id=CALL,
+        queue=QUEUE,
+        reservation_id=RESERVATION,
+        agent_id=AGENT,
+        attempt=2,
+        reasons=("a", HOSTILE),
+    ),
+    ev.AgentRang(at=AT, call_id=CALL, reservation_id=RESERVATION, agent_id=AGENT),
+    ev.ReservationAccepted(**OFFER, wait_seconds=1.5),  # type: ignore[arg-type]
+    ev.ReservationRejected(**OFFER, reason=HOSTILE),  # type: ignore[arg-type]
+    ev.ReservationTimedOut(**OFFER),  # type: ignore[arg-type]
+    ev.ReservationRescinded(**OFFER, cause="phone_busy"),  # type: ignore[arg-type]
+    ev.ReservationCanceled(**OFFER),  # type: ignore[arg-type]
+    ev.TalkEnded(at=AT, call_id=CALL, queue=QUEUE, agent_id=AGENT, talk_seconds=0.000001),
+    ev.WrapUpStarted(at=AT, agent_id=AGENT, call_id=CALL, until=AT + timedelta(seconds=30)),
+    ev.WrapUpEnded(at=AT, agent_id=AGENT, call_id=CALL, queue=QUEUE, by_agent=False, wrap_up_seconds=1e6),
+    ev.CallEnded(
+        at=AT,
+        call_id=CALL,
+        queue=None,
+        termination=Termination(Result.LEFT_IVR, Reason.CALLER_HUNG_UP),
+        wait_seconds=None,
+    ),
+    ev.TicketCommitted(at=AT, call_id=CALL, agent_id=AGENT, ticket_number="1000012", to_qualify=True),
+]
+
+
+def test_no_kind_of_event_is_left_out() -> None:
+    assert {type(event) for event in EVENTS} == set(ev.Event.__subclasses__())
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
+def test_every_event_comes_back_as_it_was(event: ev.Event) -> None:
+    line = encode_event(event)
+    again = decode_event(line)
+    assert again == event
+    assert type(again) is type(event)
+    assert json.loads(line)["type"] == type(event).__name__
+    assert b"\n" not in line
+
+
+def test_a_field_that_is_new_since_then_has_its_default() -> None:
+    old = b'{"type":"CallReserved","at":"2026-11-23T09:00:00Z","call_id":"call_1.1","unknown":1}'
+    with pytest.raises(msgspec.ValidationError, match="queue"):
+        decode_event(old)
+    agent = b'{"agent_id":"agent_a","login":"a","name":"A","extension":"1001"}'
+    event = decode_event(b'{"type":"AgentRegistered","at":"2026-11-23T09:00:00Z","newer":1,"profile":' + agent + b"}")
+    assert isinstance(event, ev.AgentRegistered)
+    assert event.profile.skills == ()
+
+
+@pytest.mark.parametrize("line", [b"", b"{}", b"[]", b'{"type":"Unheard"}', b'{"type":"CallRejoined"}', b"\xff"])
+def test_what_is_no_event_is_refused(line: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        decode_event(line)
