@@ -70,13 +70,13 @@ async def postgres_database(server_url: str) -> AsyncIterator[str]:
 
 
 @contextmanager
-def redis_server() -> Iterator[str]:
-    """A new Redis without persistence. Yields its URL."""
+def redis_server(port: int | None = None) -> Iterator[str]:
+    """A new Redis without persistence, on a free port unless one is given. Yields its URL."""
     program = shutil.which("redis-server")
     if program is None:
         raise ServerStartError("redis-server is not installed (Debian and Ubuntu: package redis-server)")
     with _server_folder("guichet-redis-", None) as folder:
-        port = free_port()
+        port = port or free_port()
         command = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
         command += ["--save", "", "--appendonly", "no", "--daemonize", "no"]
         with _child(command, folder / "log", signal.SIGTERM) as server:

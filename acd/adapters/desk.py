@@ -91,7 +91,7 @@ class TicketingDesk(Desk):
             return ticketing.Disposition(
                 kind=ticketing.DispositionKind(wish.code), title=wish.title, note=wish.note, code=wish.code
             )
-        link_to = wish.link_to or wish.call.keyed_ticket
+        link_to = wish.link_to or (None if wish.new_ticket else wish.call.keyed_ticket)
         if wish.to_qualify:
             return self._to_qualify(wish)
         kind = ticketing.DispositionKind.LINKED if link_to else ticketing.DispositionKind.NEW

@@ -137,6 +137,7 @@ def _finish_wrap_up(turn: Turn, agent: Agent, *, by_agent: bool, said: cmd.EndWr
             note=said.note if said else "",
             title=said.title if said else "",
             link_to=said.link_to if said else None,
+            new_ticket=said.new_ticket if said else False,
             to_qualify=not by_agent,
             wrap_up_ended_at=turn.now,
         )

@@ -68,13 +68,17 @@ class RejectReservation(Command, frozen=True, kw_only=True):
 
 
 class EndWrapUp(Command, frozen=True, kw_only=True):
-    """The agent's word on the call. `link_to`: a ticket number to link instead of opening a new one."""
+    """The agent's word on the call: link it to the ticket `link_to`, or to the one the caller keyed, or open a new one.
+
+    `new_ticket` asks for a new one although the caller keyed a number.
+    """
 
     agent_id: AgentId
     code: str = ""
     note: str = ""
     title: str = ""
     link_to: str | None = None
+    new_ticket: bool = False
 
 
 # a call's way --------------------------------------------------------------------------------------------------

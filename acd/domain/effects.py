@@ -59,5 +59,6 @@ class CommitTicket(Effect, frozen=True, kw_only=True):
     note: str = ""
     title: str = ""
     link_to: str | None = None
+    new_ticket: bool = False
     to_qualify: bool = False
     wrap_up_ended_at: datetime | None = None

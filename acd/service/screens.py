@@ -22,6 +22,13 @@ from acd.service.views import AgentView, CallView, QueueView, agent_view, call_v
 
 SUPERVISOR_INTERVAL = timedelta(milliseconds=200)
 
+OFFER_ENDED: dict[type[ev.Event], str] = {
+    ev.ReservationRejected: "rejected",
+    ev.ReservationTimedOut: "timed_out",
+    ev.ReservationRescinded: "rescinded",
+    ev.ReservationCanceled: "canceled",
+}
+
 ScheduleFlush = Callable[[timedelta, Callable[[], None]], Any]
 
 
@@ -108,7 +115,7 @@ class Screens:
                 | ev.ReservationRescinded(agent_id=agent_id)
                 | ev.ReservationCanceled(agent_id=agent_id)
             ):
-                why = type(event).__name__.removeprefix("Reservation").lower()
+                why = OFFER_ENDED[type(event)]
                 data = {"call_id": event.call_id, "reservation_id": event.reservation_id, "why": why}
                 self.agent_feed(agent_id).publish("offer_ended", data)
             case (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -92,11 +93,12 @@ class FakeDesk(Desk):
         self.tickets: dict[str, str] = {}
         self.recorded: dict[str, Call] = {}
         self.committed: dict[str, CommitTicket] = {}
+        self._numbers: dict[str, str | None] = {}  # of the tickets, by Linkedid
         self.is_down = False
         self._next_ticket = 1000
 
     def classify(self, number: str, name: str) -> Caller:
-        e164 = number if number.startswith("+") else None
+        e164 = number if re.fullmatch(r"\+[0-9]{5,15}", number) else None
         return Caller(number=number, name=name, number_kind="e164" if e164 else "anonymous", e164=e164)
 
     async def identify(self, caller: Caller) -> tuple[Caller, CallerContext]:
@@ -127,10 +129,19 @@ class FakeDesk(Desk):
 
     async def commit_ticket(self, wish: CommitTicket) -> str | None:
         self._check()
-        known = self.committed.setdefault(wish.call.linkedid, wish)
-        if known is wish:
-            self._next_ticket += 1
-        return wish.link_to or wish.call.keyed_ticket or str(self._next_ticket)
+        linkedid = wish.call.linkedid
+        if linkedid not in self.committed:
+            self.committed[linkedid] = wish
+            self._numbers[linkedid] = self._number_for(wish)
+        return self._numbers[linkedid]
+
+    def _number_for(self, wish: CommitTicket) -> str | None:
+        if wish.code in {"wrong_number", "spam"}:
+            return None
+        if known := wish.link_to or (None if wish.new_ticket else wish.call.keyed_ticket):
+            return known
+        self._next_ticket += 1
+        return str(self._next_ticket)
 
     def _check(self) -> None:
         if self.is_down:

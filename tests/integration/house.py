@@ -299,11 +299,16 @@ class House:
 
 @asynccontextmanager
 async def open_house(
-    asterisk: RunningAsterisk, folder: Path, overrides: Mapping[str, object] | None = None
+    asterisk: RunningAsterisk,
+    folder: Path,
+    overrides: Mapping[str, object] | None = None,
+    *,
+    ami_port: int | None = None,
 ) -> AsyncIterator[House]:
-    """The house without its service. `overrides`: sections of the site file."""
+    """The house without its service. `overrides`: sections of the site file. `ami_port`: of a detour to Asterisk's."""
     site_file = folder / "site.yaml"
-    site_file.write_text(json.dumps(_site(asterisk, folder) | dict(overrides or {})))  # JSON is YAML
+    sections = _site(asterisk, folder, ami_port) | dict(overrides or {})
+    site_file.write_text(json.dumps(sections))  # JSON is YAML
     site = load_site(load_settings(site_file, environment={}))
     async with (
         await ticketing.open_database(site.settings.database_url) as database,
@@ -316,9 +321,10 @@ async def open_house(
         yield house
 
 
-def _site(asterisk: RunningAsterisk, folder: Path) -> dict[str, object]:
+def _site(asterisk: RunningAsterisk, folder: Path, ami_port: int | None) -> dict[str, object]:
     """Guichet where this Asterisk looks for it, with a database of its own and short times."""
     told = asterisk.settings.asterisk.model_dump(mode="json", include={"system_name", "ami", "fastagi", "sip"})
+    told["ami"]["port"] = ami_port or asterisk.ami_port
     return {
         "service": {"data_dir": str(asterisk.settings.data_dir)},
         "http": {"port": free_port()},

@@ -71,7 +71,7 @@ async def test_no_answer_makes_the_agent_not_ready_and_the_caller_keeps_the_plac
         assert (end.by, end.status) == (EndedBy.REMOTE, 487)
         await alice.screen.becomes("not_ready", "rona")
         ended = await alice.screen.frame("offer_ended")
-        assert ended.data["why"] == "timedout"
+        assert ended.data["why"] == "timed_out"
         back = await house.call_that(supervisor, first, "waiting")
         assert back["queued_at"] == ring.data["queued_at"]
         await house.music.heard(first_call)

@@ -5,25 +5,33 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import signal
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Self
 
 import aiohttp
 import pytest
 import pytest_asyncio
 
 from acd.phone import OutgoingCall
-from tests.integration.asterisk_fixture import RunningAsterisk
-from tests.integration.hearing import HIGH, LOW, heard_so_far, hears, hears_tone
-from tests.integration.house import MAIN, PASSWORD, WELCOME, House, Ring, Seat, open_house
+from tests.integration.asterisk_fixture import RunningAsterisk, free_port
+from tests.integration.hearing import (
+    HIGH,
+    LOW,
+    SAME,
+    heard_so_far,
+    hears,
+    hears_tone,
+    match,
+    opening,
+    since,
+)
+from tests.integration.house import MAIN, OFFER_SECONDS, WELCOME, House, Ring, Seat, open_house
 from tests.integration.screen import Screen
-from tests.integration.waiting import until
-from ticketing import api as ticketing
+from tests.integration.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -78,6 +86,27 @@ class People:
             group.create_task(hears_tone(ring.call, HIGH))
         assert all(call.end is None for call in self.calls.values())
 
+    async def places_are_kept(self, supervisor: Screen) -> None:
+        async def both_are_back() -> bool:
+            return len(await self.waiting(supervisor)) == 2
+
+        await until(both_are_back, "the waiting callers are taken up again")
+        now = await self.waiting(supervisor)
+        assert list(now) == [self.first, self.second]
+        for number, queued_at in now.items():
+            assert abs(queued_at - self.queued_at[number]) < SAME_INSTANT
+
+    async def menu_goes_on(self, supervisor: Screen, left_at: float) -> None:
+        """At the node where the caller was, in the language chosen there; not from the start."""
+        call = self.calls[self.in_menu]
+        await hears(call, self.house.sound(MAIN, "en"), "the main menu again", left_at)
+        assert match(since(call, left_at), opening(self.house.sound(WELCOME)))[0] < SAME
+        await call.send_digits("2")
+        found = await self.house.call_that(supervisor, self.in_menu, "waiting")
+        assert found["queue"] == "orders"
+        interaction = await self.house.interaction(self.in_menu, is_over=False)
+        assert (interaction.language, interaction.ivr_path[:2]) == ("en", ("welcome:2", "main:2"))
+
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
 async def test_a_service_that_goes_and_comes_back_loses_nobody(house: House, number: signal.Signals) -> None:
@@ -89,44 +118,164 @@ async def test_a_service_that_goes_and_comes_back_loses_nobody(house: House, num
                 ring = await people.come(alice, supervisor)
                 os.kill(process, number)
                 await until(lambda: alice.screen.is_lost and supervisor.is_lost, "the service is gone")
-            await people.all_hear_music_or_each_other(ring)
+                await people.all_hear_music_or_each_other(ring)
+        left_at = heard_so_far(people.calls[people.in_menu])
         async with (
             house.service(),
             house.supervisor() as supervisor,
             house.agent("Bruno Keller", is_ready=False) as bruno,
         ):
-            await _places_are_kept(people, supervisor)
-            await _menu_goes_on(people, supervisor)
+            await people.places_are_kept(supervisor)
+            await people.menu_goes_on(supervisor, left_at)
             await asyncio.gather(hears_tone(people.calls[people.talking], LOW), hears_tone(ring.call, HIGH))
             await bruno.goes_ready()
             for waiting in (people.first, people.second):
-                taken = await bruno.takes(waiting)
-                await asyncio.gather(hears_tone(people.calls[waiting], LOW), hears_tone(taken.call, HIGH))
-                await taken.call.hang_up()
-                await bruno.wraps_up(code="solved")
-                interaction = await house.interaction(waiting)
-                assert interaction.queued_at is not None
-                assert abs(interaction.queued_at - people.queued_at[waiting]) < SAME_INSTANT
-                assert interaction.ticket_number is not None
+                await _is_served(people, bruno, waiting)
             assert [frame.data["number"] for frame in bruno.screen.of("offer")] == [people.first, people.second]
 
 
-async def _places_are_kept(people: People, supervisor: Screen) -> None:
-    async def both_are_back() -> bool:
-        return len(await people.waiting(supervisor)) == 2
+async def _is_served(people: People, agent: Seat, number: str) -> None:
+    ring = await agent.takes(number)
+    await asyncio.gather(hears_tone(people.calls[number], LOW), hears_tone(ring.call, HIGH))
+    await ring.call.hang_up()
+    committed = await agent.wraps_up(code="solved")
+    interaction = await people.house.interaction(number)
+    assert interaction.queued_at is not None
+    assert abs(interaction.queued_at - people.queued_at[number]) < SAME_INSTANT
+    assert interaction.ticket_number == committed.data["number"]
 
-    await until(both_are_back, "the waiting callers are taken up again")
-    now = await people.waiting(supervisor)
-    assert list(now) == [people.first, people.second]
-    for number, queued_at in now.items():
-        assert abs(queued_at - people.queued_at[number]) < SAME_INSTANT
+
+@pytest.mark.parametrize("who", ["agent", "caller"])
+async def test_a_talk_that_outlives_the_service_ends_on_a_ticket(house: House, who: str) -> None:
+    number = house.new_number()
+    async with AsyncExitStack() as stack:
+        async with house.service() as process:
+            alice = await stack.enter_async_context(house.agent("Alice Martin"))
+            call = await stack.enter_async_context(house.caller(number))
+            await house.walk(call)
+            ring = await alice.takes(number)
+            answered = await house.interaction(number, is_over=False)
+            os.kill(process, signal.SIGKILL)
+            await until(lambda: alice.screen.is_lost, "the service is gone")
+        async with house.service(), house.supervisor() as supervisor:
+            await asyncio.gather(hears_tone(call, LOW), hears_tone(ring.call, HIGH))
+            first, other = (ring.call, call) if who == "agent" else (call, ring.call)
+            await first.hang_up()
+            await other.ended(PATIENCE)
+            over = await house.interaction(number)
+            assert (over.termination_result, over.agent_id) == ("answered", alice.agent_id)
+            assert (over.answered_at, over.queued_at) == (answered.answered_at, answered.queued_at)
+            await until(lambda: _has_ticket(house, number), "the call has its ticket")
+            assert await house.calls(supervisor) == []
 
 
-async def _menu_goes_on(people: People, supervisor: Screen) -> None:
-    """At the node where the caller was, in the language chosen there; not from the start."""
-    house, call = people.house, people.calls[people.in_menu]
-    mark = call.recording.rfind(b"")  # noqa: F841
-    await hears(call, house.sound(MAIN, "en"), "the main menu again", people_mark(call))
-    await call.send_digits("2")
-    found = await house.call_that(supervisor, people.in_menu, "waiting")
-    assert found["queue"] == "orders"
+async def _has_ticket(house: House, number: str) -> bool:
+    interaction = await house.interaction(number)
+    if interaction.ticket_number is None:
+        return False
+    ticket = await house.desk.find_ticket(interaction.ticket_number)
+    return ticket is not None and ticket.to_qualify
+
+
+class Relay:
+    """AMI by a detour that can be cut. `async with Relay(port) as relay:` listens on `relay.port`."""
+
+    def __init__(self, target: int) -> None:
+        self.port = free_port()
+        self._target = target
+        self._group = asyncio.TaskGroup()
+        self._server: asyncio.Server | None = None
+        self._links: set[asyncio.StreamWriter] = set()
+
+    async def __aenter__(self) -> Self:
+        await self._group.__aenter__()
+        await self.restore()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.cut()
+        await self._group.__aexit__(None, None, None)
+
+    async def restore(self) -> None:
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
+
+    async def cut(self) -> None:
+        """Every connection ends, and none is accepted."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for link in self._links:
+            link.transport.abort()
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
+        self._links |= {writer, far_writer}
+        self._group.create_task(self._pump(reader, far_writer))
+        self._group.create_task(self._pump(far_reader, writer))
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await reader.read(65536):
+                writer.write(data)
+        self._links.discard(writer)
+        writer.transport.abort()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def relay(asterisk: RunningAsterisk) -> AsyncIterator[Relay]:
+    async with Relay(asterisk.ami_port) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def detoured(asterisk: RunningAsterisk, tmp_path: Path, relay: Relay) -> AsyncIterator[House]:
+    """A house whose AMI goes through the relay."""
+    async with open_house(asterisk, tmp_path, ami_port=relay.port) as opened, opened.service():
+        yield opened
+        await opened.is_quiet()
+
+
+async def is_ready(house: House) -> bool:
+    async with aiohttp.ClientSession(house.url) as http, http.get("/readyz") as response:
+        return response.status == 200
+
+
+async def is_not_ready(house: House) -> bool:
+    return not await is_ready(house)
+
+
+async def test_calls_that_wait_while_ami_is_away_are_routed_afterwards(detoured: House, relay: Relay) -> None:
+    house, number = detoured, detoured.new_number()
+    async with house.supervisor() as supervisor, house.agent(is_ready=False) as alice, house.caller(number) as call:
+        waiting = await house.queue_up(number, call, supervisor)
+        await relay.cut()
+        await until(lambda: is_not_ready(house), "the service says that it lacks Asterisk")
+        await house.music.heard(call)
+        await relay.restore()
+        await until(lambda: is_ready(house), "the link is back")
+        assert (await house.call_that(supervisor, number, "waiting"))["queued_at"] == waiting["queued_at"]
+        await alice.goes_ready()
+        ring = await alice.takes(number)
+        await asyncio.gather(hears_tone(call, LOW), hears_tone(ring.call, HIGH))
+        await ring.call.hang_up()
+        committed = await alice.wraps_up(code="solved")
+        assert (await house.interaction(number)).ticket_number == committed.data["number"]
+
+
+async def test_a_call_answered_while_ami_is_away_is_known_as_talking_afterwards(detoured: House, relay: Relay) -> None:
+    """Ringing needs no AMI; the answer is told by it. Missed, it must not cost the talk, nor the agent's state."""
+    house, number = detoured, detoured.new_number()
+    async with house.agent() as alice, house.caller(number) as call:
+        await house.walk(call)
+        ring = await alice.rings(number)
+        await relay.cut()
+        ring.call.answer()
+        await asyncio.gather(hears_tone(call, LOW), hears_tone(ring.call, HIGH))
+        await relay.restore()
+        await alice.screen.becomes("talking")
+        await hears_tone(call, LOW, fresh_seconds=OFFER_SECONDS + 4)  # past the engine's own limit for a ring
+        await ring.call.hang_up()
+        committed = await alice.wraps_up(code="solved")
+        interaction = await house.interaction(number)
+        assert interaction.ticket_number == committed.data["number"]
+        assert interaction.termination_result == "answered"

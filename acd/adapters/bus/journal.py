@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
+from msgspec import DecodeError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -111,7 +112,10 @@ class RedisJournal(Journal):
             entries = await self._redis.xrange(self._stream, min=f"({after}" if after else "-", count=limit)
         except (RedisError, OSError) as error:
             raise JournalError(f"Redis stream {self._stream}: {error}") from error
-        return [(position.decode(), decode_event(fields[b"event"])) for position, fields in entries]
+        try:
+            return [(position.decode(), decode_event(fields[b"event"])) for position, fields in entries]
+        except (KeyError, DecodeError) as error:
+            raise JournalError(f"Redis stream {self._stream} holds what is no event: {error}") from error
 
     async def flush(self) -> None:
         await self._empty.wait()

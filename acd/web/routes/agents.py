@@ -21,12 +21,14 @@ class RejectInput(Input, frozen=True, kw_only=True):
 
 
 class WrapUpInput(Input, frozen=True, kw_only=True):
-    """`link_to`: the number of a ticket the call belongs to, instead of opening a new one."""
+    """`link_to`: the number of the ticket the call belongs to. Without it the call goes to the ticket the caller keyed,
+    if that is theirs, else to a new one; `new_ticket` asks for a new one in any case."""
 
     code: Code = ""
     note: Note = ""
     title: Line = ""
     link_to: TicketNumberText | None = None
+    new_ticket: bool = False
 
 
 @endpoint(
@@ -102,6 +104,7 @@ async def end_wrap_up(exchange: Exchange[WrapUpInput]) -> AgentView:
         note=said.note,
         title=said.title,
         link_to=said.link_to,
+        new_ticket=said.new_ticket,
     )
     return _ordered(exchange, command)
 

@@ -14,7 +14,6 @@ export const initialAgent = Object.freeze({
 
 const OFFER_ENDED = {
   canceled: "The caller hung up before you answered.",
-  timedout: "You did not answer: the call went back to its queue and you are not ready.",
   timed_out: "You did not answer: the call went back to its queue and you are not ready.",
   rejected: "You rejected the call: it went back to its queue and you are not ready.",
   rescinded: "Your phone could not be rung: the call went back to its queue and you are not ready.",

@@ -25,7 +25,7 @@ export function WrapUpForm({ call, agent, draft, now, order, dispatch }) {
     if (!isOver) return;
     setBusy(true);
     const linkTo = draft.linkTo.trim();
-    await order("wrap-up", { code: draft.code, note: draft.note, title: draft.title.trim(), link_to: linkTo || null });
+    await order("wrap-up", { code: draft.code, note: draft.note, title: draft.title.trim(), link_to: linkTo || null, new_ticket: !linkTo });
     setBusy(false);
   }
 

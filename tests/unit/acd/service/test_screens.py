@@ -128,7 +128,7 @@ def cancel(office: Office) -> None:
 
 
 @pytest.mark.parametrize(
-    ("end", "why"), [(reject, "rejected"), (time_out, "timedout"), (rescind, "rescinded"), (cancel, "canceled")]
+    ("end", "why"), [(reject, "rejected"), (time_out, "timed_out"), (rescind, "rescinded"), (cancel, "canceled")]
 )
 async def test_an_offer_that_is_over_is_taken_off_the_screen_that_had_it(
     end: Callable[[Office], None], why: str

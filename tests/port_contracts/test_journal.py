@@ -1,0 +1,205 @@
+"""One suite for every Journal: in memory, and on a real Redis, which is also taken away."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from redis.asyncio import Redis
+
+from acd.adapters.bus import journal as journal_module
+from acd.adapters.bus.journal import JournalError, MemoryJournal, RedisJournal, open_journal
+from acd.domain import commands as cmd
+from acd.domain import events as ev
+from acd.domain.agent import AgentProfile
+from acd.domain.engine import Engine
+from acd.domain.ids import AgentId, agent_id_of
+from acd.service.ports import Journal
+from acd.service.tasks import BackgroundTasks
+from tests.fakes.ports import START
+from tests.integration.waiting import until
+from tests.servers import free_port, redis_server
+
+
+def numbered(first: int, count: int) -> list[ev.Event]:
+    return [
+        ev.AgentLoggedIn(at=START + timedelta(microseconds=number), agent_id=AgentId(f"agent_{number}"))
+        for number in range(first, first + count)
+    ]
+
+
+def numbers(entries: Sequence[tuple[str, ev.Event]]) -> list[int]:
+    return [int(event.agent_id.removeprefix("agent_")) for _, event in entries if isinstance(event, ev.AgentLoggedIn)]
+
+
+@asynccontextmanager
+async def redis_journal(url: str, *, kept: int = 1000, stream: str | None = None) -> AsyncIterator[RedisJournal]:
+    redis = Redis.from_url(url)
+    try:
+        async with BackgroundTasks() as tasks:
+            made = RedisJournal(redis, stream=stream or f"test:{uuid4().hex}", kept=kept)
+            tasks.start(made.run(), "journal")
+            yield made
+    finally:
+        await redis.aclose()
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def journal(request: pytest.FixtureRequest) -> AsyncIterator[Journal]:
+    if request.param == "memory":
+        yield MemoryJournal(kept=1000)
+        return
+    async with redis_journal(request.getfixturevalue("redis_url")) as made:
+        yield made
+
+
+async def test_an_empty_journal_has_nothing_to_read(journal: Journal) -> None:
+    await journal.flush()
+    assert await journal.read() == []
+
+
+async def test_events_come_back_in_order_each_with_its_own_position(journal: Journal) -> None:
+    journal.append(numbered(0, 3))
+    journal.append([])
+    journal.append(numbered(3, 2))
+    await journal.flush()
+    entries = await journal.read()
+    assert [event for _, event in entries] == numbered(0, 5)
+    assert len({position for position, _ in entries}) == 5
+
+
+async def test_a_follower_reads_on_from_any_position(journal: Journal) -> None:
+    journal.append(numbered(0, 5))
+    await journal.flush()
+    entries = await journal.read()
+    for index, (position, _) in enumerate(entries):
+        assert numbers(await journal.read(position)) == list(range(index + 1, 5))
+    journal.append(numbered(5, 2))
+    await journal.flush()
+    assert numbers(await journal.read(entries[-1][0])) == [5, 6]
+
+
+async def test_reading_in_pieces_gives_everything_once(journal: Journal) -> None:
+    journal.append(numbered(0, 1000))
+    await journal.flush()
+    seen: list[int] = []
+    position = ""
+    while piece := await journal.read(position, limit=300):
+        assert len(piece) <= 300
+        seen += numbers(piece)
+        position = piece[-1][0]
+    assert seen == list(range(1000))
+
+
+async def test_the_oldest_are_forgotten_and_a_follower_left_behind_gets_what_is_kept(journal: Journal) -> None:
+    journal.append(numbered(0, 10))
+    await journal.flush()
+    old = (await journal.read())[3][0]
+    for first in range(10, 3010, 500):
+        journal.append(numbered(first, 500))
+        await journal.flush()
+    everything = numbers(await journal.read(limit=5000))
+    assert everything[-1] == 3009
+    assert everything == list(range(everything[0], 3010))
+    assert 1000 <= len(everything) <= 1200  # Redis trims whole nodes of its tree
+    assert numbers(await journal.read(old, limit=5000)) == everything
+
+
+async def test_a_standby_that_replays_the_journal_has_the_same_state(journal: Journal) -> None:
+    engine, standby = Engine(), Engine()
+    for login in ("alice", "bob"):
+        profile = AgentProfile(agent_id=agent_id_of(login), login=login, name=f"{login} é\u202e\x00", extension="1001")
+        for command in (cmd.RegisterAgent(profile=profile), cmd.LogInAgent(agent_id=profile.agent_id)):
+            journal.append(engine.handle(command, START).events)
+    journal.append(engine.handle(cmd.MakeReady(agent_id=agent_id_of("bob")), START).events)
+    await journal.flush()
+    standby.replay(event for _, event in await journal.read())
+    assert standby.state.agents == engine.state.agents
+
+
+# on Redis alone
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_module, "RETRY", timedelta(milliseconds=20))
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_redis_dies_and_comes_back_and_nothing_is_lost_meanwhile() -> None:
+    port = free_port()
+    with redis_server(port) as url:
+        async with AsyncExitStack() as stack:
+            journal = await stack.enter_async_context(redis_journal(url, stream="events"))
+            journal.append(numbered(0, 10))
+            await journal.flush()
+            assert numbers(await journal.read()) == list(range(10))
+            follow_up = stack.pop_all()
+    # Dead: its memory is gone with it, what comes now must not be.
+    async with follow_up:
+        journal.append(numbered(10, 1200))
+        await until(lambda: journal.trouble is not None, "trouble is reported")
+        journal.append(numbered(1210, 10))
+        with pytest.raises(JournalError, match="events"):
+            await journal.read()
+        with redis_server(port):
+            await until(lambda: journal.trouble is None, "the trouble is over")
+            await journal.flush()
+            assert numbers(await journal.read(limit=5000)) == list(range(220, 1220))
+            assert journal.dropped == 210
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_beyond_the_bound_the_oldest_are_dropped_and_counted() -> None:
+    port = free_port()
+    async with redis_journal(f"redis://127.0.0.1:{port}/0", kept=100) as journal:
+        journal.append(numbered(0, 150))
+        await until(lambda: journal.trouble is not None, "trouble is reported")
+        journal.append(numbered(150, 30))
+        assert journal.dropped == 80
+        with redis_server(port):
+            await journal.flush()
+            assert numbers(await journal.read()) == list(range(80, 180))
+
+
+async def test_what_is_appended_while_a_batch_is_on_its_way_follows_it(redis_url: str) -> None:
+    async with redis_journal(redis_url, kept=5000) as journal:
+        for first in range(0, 4000, 40):
+            journal.append(numbered(first, 40))
+            if first % 400 == 0:
+                await journal.read(limit=1)  # lets the writer work
+        await journal.flush()
+        assert numbers(await journal.read(limit=5000)) == list(range(4000))
+        assert (journal.dropped, journal.trouble) == (0, None)
+
+
+async def test_a_foreign_entry_on_the_stream_is_a_clear_error(redis_url: str) -> None:
+    stream = f"test:{uuid4().hex}"
+    async with redis_journal(redis_url, stream=stream) as journal:
+        redis = Redis.from_url(redis_url)
+        for fields in ({"event": '{"type": "Unheard"}'}, {"event": b"\xff"}, {"other": "1"}):
+            await redis.xadd(stream, fields)
+            with pytest.raises(JournalError, match=stream):
+                await journal.read()
+            await redis.delete(stream)
+        await redis.aclose()
+
+
+# as the settings ask for it
+
+
+async def test_without_redis_the_journal_is_in_memory() -> None:
+    async with BackgroundTasks() as tasks, open_journal(None, tasks) as journal:
+        assert isinstance(journal, MemoryJournal)
+
+
+async def test_what_is_pending_at_the_end_is_written(redis_url: str) -> None:
+    url = redis_url.removesuffix("/0") + "/1"
+    async with BackgroundTasks() as tasks, open_journal(url, tasks) as journal:
+        journal.append(numbered(0, 2000))
+    redis = Redis.from_url(url)
+    assert await redis.xlen(journal_module.STREAM) == 2000
+    await redis.aclose()
