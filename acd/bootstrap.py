@@ -178,7 +178,7 @@ async def open_guichet(site: Site, secrets: Secrets) -> AsyncIterator[Guichet]:
             Ports(
                 clock=clock,
                 timers=LoopTimers,
-                desk=_call_desk(site, desk, clock),
+                desk=_call_desk(site, desk),
                 telephony=telephony,
                 prompts=prompts,
                 journal=journal,
@@ -255,7 +255,7 @@ def _ami_address(site: Site, secrets: Secrets) -> AmiAddress:
     return AmiAddress(host=ami.host, port=ami.port, username=ami.username, secret=secrets.ami_secret)
 
 
-def _call_desk(site: Site, desk: ticketing.Desk, clock: Clock) -> TicketingDesk:
+def _call_desk(site: Site, desk: ticketing.Desk) -> TicketingDesk:
     extensions = frozenset(site.settings.asterisk.agent_phones.extensions)
     queues = site.settings.queues
     return TicketingDesk(
@@ -263,7 +263,6 @@ def _call_desk(site: Site, desk: ticketing.Desk, clock: Clock) -> TicketingDesk:
         region=site.settings.service.region,
         is_internal=extensions.__contains__,
         queue_label=lambda name: queues[name].label if name in queues else name,
-        now=clock.now,
     )
 
 

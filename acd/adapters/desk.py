@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import structlog
@@ -32,13 +31,11 @@ class TicketingDesk(Desk):
         region: str,
         is_internal: Callable[[str], bool],
         queue_label: Callable[[str], str],
-        now: Callable[[], datetime],
     ) -> None:
         self._desk = desk
         self._region = region
         self._is_internal = is_internal
         self._queue_label = queue_label
-        self._now = now
 
     def classify(self, number: str, name: str) -> Caller:
         sorted_number = self._sorted(number)
@@ -115,7 +112,7 @@ class TicketingDesk(Desk):
         termination = call.termination
         return ticketing.InteractionRecord(
             linkedid=call.linkedid,
-            as_of=self._now(),
+            as_of=(wish.wrap_up_ended_at if wish else None) or call.changed_at,
             caller_given=call.caller.number or None,
             caller_kind=ticketing.NumberKind(call.caller.number_kind),
             caller_e164=call.caller.e164,

@@ -1,7 +1,8 @@
 """When each byte of a TCP stream came over the wire (loopback), to the microsecond, for those who may look: root.
 
 The kernel stamps what a TCP socket reads too, but it joins packets that wait to be read and keeps the last one's
-stamp: under load a screen-pop seems to come with the frame after it, milliseconds late. A packet socket does not join them.
+stamp: under load a screen-pop seems to come with the frame after it, milliseconds late. A packet socket does not join
+them.
 """
 
 from __future__ import annotations

@@ -68,6 +68,7 @@ class Call(Struct, frozen=True, kw_only=True):
     called_number: str
     caller: Caller
     started_at: datetime
+    changed_at: datetime  # of the last event
     stage: CallStage = CallStage.ARRIVING
     is_controlled: bool = True  # False: no flow holds the channel, nobody can be rung from it
     language: str = ""

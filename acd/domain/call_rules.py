@@ -222,7 +222,13 @@ def _end(turn: Turn, call: Call, reason: Reason) -> None:
         _end_talk(turn, call)
     freed = _cancel_reservation(turn, call) if call.stage is CallStage.RESERVED else None
     termination = Termination(_result(turn, call, reason, waited), reason)
-    ended = replace(turn.state.calls[call.call_id], stage=CallStage.ENDED, ended_at=turn.now, termination=termination)
+    ended = replace(
+        turn.state.calls[call.call_id],
+        stage=CallStage.ENDED,
+        ended_at=turn.now,
+        changed_at=turn.now,
+        termination=termination,
+    )
     turn.happened(
         ev.CallEnded(at=turn.now, call_id=call.call_id, queue=call.queue, termination=termination, wait_seconds=waited)
     )

@@ -71,8 +71,8 @@ class State:
         if change is not None:
             change(self, event)
 
-    def _replace_call(self, call_id: CallId, **changes: Any) -> Call:
-        call = self.calls[call_id] = replace(self.calls[call_id], **changes)
+    def _replace_call(self, call_id: CallId, at: datetime, **changes: Any) -> Call:
+        call = self.calls[call_id] = replace(self.calls[call_id], changed_at=at, **changes)
         return call
 
     def _replace_agent(self, agent_id: AgentId, **changes: Any) -> Agent:
@@ -160,13 +160,14 @@ def _call_started(state: State, event: ev.CallStarted) -> None:
         caller=event.caller,
         language=event.language,
         started_at=event.started_at,
+        changed_at=event.at,
     )
 
 
 def _call_rejoined(state: State, event: ev.CallRejoined) -> None:
     stage = state.calls[event.call_id].stage
     stage = CallStage.ARRIVING if stage is CallStage.DETACHED else stage
-    state._replace_call(event.call_id, channel=event.channel, stage=stage, is_controlled=True)
+    state._replace_call(event.call_id, event.at, channel=event.channel, stage=stage, is_controlled=True)
 
 
 def _call_detached(state: State, event: ev.CallDetached) -> None:
@@ -174,27 +175,28 @@ def _call_detached(state: State, event: ev.CallDetached) -> None:
         state.pool.remove_item(event.call_id)
     is_ringing = state.calls[event.call_id].stage is CallStage.RESERVED
     stage = CallStage.RESERVED if is_ringing else CallStage.DETACHED
-    state._replace_call(event.call_id, stage=stage, is_controlled=False)
+    state._replace_call(event.call_id, event.at, stage=stage, is_controlled=False)
 
 
 def _caller_identified(state: State, event: ev.CallerIdentified) -> None:
-    state._replace_call(event.call_id, caller=event.caller, context=event.context)
+    state._replace_call(event.call_id, event.at, caller=event.caller, context=event.context)
 
 
 def _ivr_path_recorded(state: State, event: ev.IvrPathRecorded) -> None:
     state._replace_call(
-        event.call_id, stage=CallStage.IVR, is_controlled=True, ivr_path=event.path, language=event.language
+        event.call_id, event.at, stage=CallStage.IVR, is_controlled=True, ivr_path=event.path, language=event.language
     )
 
 
 def _ticket_keyed(state: State, event: ev.TicketKeyed) -> None:
     ticket = event.context.linked_ticket
-    state._replace_call(event.call_id, context=event.context, keyed_ticket=ticket.number if ticket else None)
+    state._replace_call(event.call_id, event.at, context=event.context, keyed_ticket=ticket.number if ticket else None)
 
 
 def _call_queued(state: State, event: ev.CallQueued) -> None:
     call = state._replace_call(
         event.call_id,
+        event.at,
         stage=CallStage.WAITING,
         is_controlled=True,
         queue=event.queue,
@@ -209,6 +211,7 @@ def _call_reserved(state: State, event: ev.CallReserved) -> None:
     state.pool.remove_item(event.call_id)
     state._replace_call(
         event.call_id,
+        event.at,
         stage=CallStage.RESERVED,
         reservation_id=event.reservation_id,
         agent_id=event.agent_id,
@@ -226,11 +229,11 @@ def _call_reserved(state: State, event: ev.CallReserved) -> None:
 
 
 def _agent_rang(state: State, event: ev.AgentRang) -> None:
-    state._replace_call(event.call_id, ringing_at=event.at)
+    state._replace_call(event.call_id, event.at, ringing_at=event.at)
 
 
 def _reservation_accepted(state: State, event: ev.ReservationAccepted) -> None:
-    state._replace_call(event.call_id, stage=CallStage.TALKING, answered_at=event.at)
+    state._replace_call(event.call_id, event.at, stage=CallStage.TALKING, answered_at=event.at)
     state._replace_agent(event.agent_id, state=AgentState.TALKING, since=event.at)
 
 
@@ -241,6 +244,7 @@ def _back_to_queue(
     is_controlled = state.calls[event.call_id].is_controlled
     call = state._replace_call(
         event.call_id,
+        event.at,
         stage=CallStage.WAITING if is_controlled else CallStage.DETACHED,
         reservation_id=None,
         agent_id=None,
@@ -252,7 +256,7 @@ def _back_to_queue(
 
 
 def _talk_ended(state: State, event: ev.TalkEnded) -> None:
-    state._replace_call(event.call_id, talk_ended_at=event.at)
+    state._replace_call(event.call_id, event.at, talk_ended_at=event.at)
 
 
 def _wrap_up_started(state: State, event: ev.WrapUpStarted) -> None:
@@ -269,7 +273,9 @@ def _wrap_up_ended(state: State, event: ev.WrapUpEnded) -> None:
 def _call_ended(state: State, event: ev.CallEnded) -> None:
     if state.pool.has_item(event.call_id):
         state.pool.remove_item(event.call_id)
-    state._replace_call(event.call_id, stage=CallStage.ENDED, ended_at=event.at, termination=event.termination)
+    state._replace_call(
+        event.call_id, event.at, stage=CallStage.ENDED, ended_at=event.at, termination=event.termination
+    )
     state._forget_if_over(event.call_id)
 
 

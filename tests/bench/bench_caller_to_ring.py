@@ -6,9 +6,10 @@ identification, screen-pop, ticket and journal.
 
 from __future__ import annotations
 
+from tests.bench.bench import Bench
 from tests.bench.phones_process import Behave, Place
 from tests.bench.statistics import caller_to_ring, in_milliseconds
-from tests.bench.world import APP_QUEUE, GUICHET_ITSELF, PLAIN_DIAL, Bench
+from tests.bench.world import APP_QUEUE, GUICHET_ITSELF, PLAIN_DIAL
 
 AGENTS = 10
 

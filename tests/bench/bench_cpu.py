@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 
+from tests.bench.bench import Bench
 from tests.bench.phones_process import Behave, Place
-from tests.bench.world import APP_QUEUE, GUICHET_ITSELF, Bench, Turn, cpu_seconds
+from tests.bench.world import APP_QUEUE, GUICHET_ITSELF, Turn, cpu_seconds
 
 CALLERS, AGENTS = 150, 50
 SETTLE_SECONDS = 2.0

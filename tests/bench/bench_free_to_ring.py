@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tests.bench.bench import Bench
 from tests.bench.phones_process import Behave, Done, Place
 from tests.bench.statistics import free_to_ring, in_milliseconds
-from tests.bench.world import APP_QUEUE, GUICHET_ITSELF, Bench, Turn, World
+from tests.bench.world import APP_QUEUE, GUICHET_ITSELF, Turn, World
 
 NEW_CALLS_PER_SECOND = 50.0
 

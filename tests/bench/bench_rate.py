@@ -6,8 +6,9 @@ agent answered it within the caller's ten seconds of patience, or when its signa
 
 from __future__ import annotations
 
+from tests.bench.bench import Bench
 from tests.bench.phones_process import Behave, Done, Place
-from tests.bench.world import APP_QUEUE, GUICHET_ITSELF, Bench, Turn
+from tests.bench.world import APP_QUEUE, GUICHET_ITSELF, Turn
 
 AGENTS = 50
 RATES = (10, 20, 40, 60, 80)

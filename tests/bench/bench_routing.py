@@ -4,7 +4,7 @@
     pool     10,000 waiting x 5,000 agents x 200 skills, and what a decision costs as both grow tenfold
 
 A decision of the pool is what a free agent causes: the agent is offered, the first fitting item is found, both leave,
-and the next item comes. `teams`: agents have one of 100 skill sets, as teams do; `alone`: each agent a set of their own.
+and the next item comes. `teams`: agents share 100 skill sets, as teams do; `alone`: each agent has a set of their own.
 """
 
 from __future__ import annotations

@@ -125,17 +125,6 @@ announce-frequency = 0
 """
 
 
-@dataclass(slots=True)
-class Figures:
-    """Flat keys `measure.system.statistic` and their values."""
-
-    values: dict[str, float]
-
-    def put(self, measure: str, system: str, **statistics: float) -> None:
-        for name, value in statistics.items():
-            self.values[f"{measure}.{system}.{name}"] = round(value, 4)
-
-
 @dataclass(frozen=True, slots=True)
 class World:
     home: Path
@@ -159,6 +148,7 @@ class Turn(ABC):
     name: str
     number: str
     menu_number: str
+    has_screens = False
 
     @abstractmethod
     def taken(self, world: World, agents: int) -> AbstractAsyncContextManager[Running]:
@@ -198,6 +188,7 @@ class PlainDial(Turn):
 
 class Guichet(Turn):
     name, number, menu_number = "guichet", GUICHET, GUICHET_MENU
+    has_screens = True
 
     @asynccontextmanager
     async def taken(self, world: World, agents: int) -> AsyncIterator[Running]:

@@ -37,5 +37,6 @@ def some_call(linkedid: str = "1.1", priority: int = 5) -> Call:
         called_number="100",
         caller=Caller(number="+33612345678"),
         started_at=START,
+        changed_at=START,
         priority=priority,
     )
