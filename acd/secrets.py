@@ -53,7 +53,7 @@ def _load(name: str, folder: Path, environment: Mapping[str, str]) -> str:
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
-            return _checked(path.read_text("utf-8").strip(), str(path))
+            return _checked(read_secret_file(path, name), str(path))
         value = _random.token_hex(16)
         with os.fdopen(descriptor, "w") as opened:
             opened.write(value)

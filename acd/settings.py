@@ -29,7 +29,10 @@ def _seconds(value: object) -> object:
         raise ValueError("a number of seconds is expected")  # noqa: TRY004  # pydantic reports ValueErrors
     if isinstance(value, str):
         value = float(value)
-    return timedelta(seconds=value) if isinstance(value, int | float) else value
+    try:
+        return timedelta(seconds=value) if isinstance(value, int | float) else value
+    except OverflowError:
+        raise ValueError("so many seconds are more than anybody waits") from None
 
 
 Seconds = Annotated[

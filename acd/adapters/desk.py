@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from acd.domain.call import Call
+from acd.domain.call import Call, IvrStep
 from acd.domain.caller import Caller, CallerContext, Certainty, ContactCard, RecentCallCard, TicketCard
 from acd.domain.effects import CommitTicket
+from acd.domain.ids import AgentId, QueueName, call_id_of
 from acd.service.ports import Desk, DeskError
 from acd.service.views import draft_title
 from ticketing import api as ticketing
@@ -62,6 +63,33 @@ class TicketingDesk(Desk):
             found = await self._desk.identify(self._sorted(caller.number))
             checked = await self._desk.caller_context(found, digits)
         return self._context(checked) if checked.linked_ticket is not None else None
+
+    async def call_under_way(self, linkedid: str) -> Call | None:
+        with _desk_errors():
+            known = await self._desk.interaction(linkedid)
+        if known is None or known.queue is None or known.queued_at is None or known.ended_at is not None:
+            return None
+        caller, context = await self.identify(self.classify(known.caller_given or "", known.caller_name or ""))
+        if known.keyed_ticket:
+            context = await self.check_ticket(caller, context, known.keyed_ticket) or context
+        return Call(
+            call_id=call_id_of(linkedid),
+            linkedid=linkedid,
+            channel="",
+            called_number=known.called_number or "",
+            caller=caller,
+            started_at=known.started_at or known.queued_at,
+            changed_at=known.as_of,
+            language=known.language or "",
+            context=context,
+            ivr_path=tuple(_step(step) for step in known.ivr_path),
+            keyed_ticket=known.keyed_ticket,
+            queue=QueueName(known.queue),
+            queued_at=known.queued_at,
+            agent_id=AgentId(known.agent_id) if known.agent_id else None,
+            offered_at=known.offered_at,
+            answered_at=known.answered_at,
+        )
 
     async def record_interactions(self, calls: Sequence[Call]) -> None:
         with _desk_errors():
@@ -155,6 +183,12 @@ def _desk_errors() -> Iterator[None]:
         yield
     except ticketing.DatabaseError as error:
         raise DeskError(str(error)) from error
+
+
+def _step(recorded: str) -> IvrStep:
+    """The way back from what `_record` makes of a step."""
+    node, _, keys = recorded.partition(":")
+    return IvrStep(node, keys)
 
 
 def _contact_card(contact: ticketing.Contact) -> ContactCard:

@@ -60,11 +60,17 @@ def _reserve(turn: Turn, match: Match) -> None:
             offer_time=policy.offer_time,
         )
     )
+    watch_offer(turn, call, reservation_id)
+
+
+def watch_offer(turn: Turn, call: Call, reservation_id: ReservationId) -> None:
+    """Ask again when Dial should long have said how the ring ended."""
+    policy = turn.state.queue(QueueName(call.queue or ""))
     turn.wish(
         fx.StartTimer(
             key=_offer_timer(reservation_id),
             due_at=turn.now + policy.offer_time + RING_GRACE,
-            command=cmd.ReportNoAnswer(call_id=call.call_id, reservation_id=reservation_id),
+            command=cmd.ExpireOffer(call_id=call.call_id, reservation_id=reservation_id),
         )
     )
 

@@ -9,11 +9,11 @@ from msgspec.structs import replace
 from acd.domain import commands as cmd
 from acd.domain import effects as fx
 from acd.domain import events as ev
-from acd.domain.agent import NotReadyReason
+from acd.domain.agent import BUSY_STATES, AfterCall, AgentState, NotReadyReason
 from acd.domain.agent_rules import start_wrap_up
-from acd.domain.assignment import bench, match_agent, match_call, settle_reservation
+from acd.domain.assignment import bench, match_agent, match_call, settle_reservation, watch_offer
 from acd.domain.call import Call, CallStage, Reason, Result, Termination
-from acd.domain.ids import AgentId, QueueName
+from acd.domain.ids import AgentId, QueueName, reservation_id_of
 from acd.domain.turn import Turn
 
 _BEFORE_QUEUE = frozenset({CallStage.ARRIVING, CallStage.IVR, CallStage.DETACHED})
@@ -133,6 +133,18 @@ def report_no_answer(turn: Turn, command: cmd.ReportNoAnswer) -> None:
     _give_up_ringing(turn, call, call.agent_id, NotReadyReason.RONA)
 
 
+def expire_offer(turn: Turn, command: cmd.ExpireOffer) -> None:
+    """Dial has a limit of its own and tells of it as long as a flow holds the channel. If it says nothing then,
+    somebody has answered and AMI, which would have told, is away: such a talk must not be taken for a ring in vain."""
+    call = turn.state.reserved_call(command.call_id, command.reservation_id)
+    if call is None:
+        return
+    if call.is_controlled:
+        watch_offer(turn, call, command.reservation_id)
+    else:
+        report_no_answer(turn, cmd.ReportNoAnswer(call_id=call.call_id, reservation_id=command.reservation_id))
+
+
 def report_ring_failed(turn: Turn, command: cmd.ReportRingFailed) -> None:
     call = turn.state.reserved_call(command.call_id, command.reservation_id)
     if call is None or call.agent_id is None:
@@ -178,6 +190,27 @@ def _give_up_ringing(turn: Turn, call: Call, agent_id: AgentId, reason: str) -> 
     bench(turn, turn.state.agents[agent_id], reason)
     if turn.state.pool.has_item(call.call_id):
         match_call(turn, call.call_id)
+
+
+def adopt_talk(turn: Turn, command: cmd.AdoptTalk) -> None:
+    """Nothing is adopted of which the state knows better, or that it cannot carry on (a queue or agent removed)."""
+    found = command.call
+    agent = turn.state.agents.get(found.agent_id) if found.agent_id else None
+    is_known = found.call_id in turn.state.calls or QueueName(found.queue or "") not in turn.state.queues
+    if is_known or agent is None or agent.state in BUSY_STATES:
+        return
+    call = replace(
+        found,
+        stage=CallStage.TALKING,
+        is_controlled=False,
+        attempts=max(1, found.attempts),
+        reservation_id=reservation_id_of(found.call_id, max(1, found.attempts)),
+        answered_at=min(found.answered_at or turn.now, turn.now),
+        changed_at=turn.now,
+    )
+    after_call = AfterCall(AgentState.LOGGED_OUT) if agent.state is AgentState.LOGGED_OUT else None
+    turn.happened(ev.TalkAdopted(at=turn.now, call=call, agent_id=agent.agent_id, after_call=after_call))
+    turn.wish(fx.RecordInteraction(call=call))
 
 
 def report_talk_ended(turn: Turn, command: cmd.ReportTalkEnded) -> None:

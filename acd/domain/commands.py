@@ -11,7 +11,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from acd.domain.agent import AgentProfile
-from acd.domain.call import IvrStep, Reason
+from acd.domain.call import Call, IvrStep, Reason
 from acd.domain.caller import Caller, CallerContext
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId
 from acd.domain.queue import QueuePolicy
@@ -142,6 +142,13 @@ class ReportNoAnswer(Command, frozen=True, kw_only=True):
     reservation_id: ReservationId
 
 
+class ExpireOffer(Command, frozen=True, kw_only=True):
+    """The engine's own limit for a ring has passed."""
+
+    call_id: CallId
+    reservation_id: ReservationId
+
+
 class ReportRingFailed(Command, frozen=True, kw_only=True):
     """The phone could not be rung; `cause` is one of NotReadyReason's phone reasons."""
 
@@ -153,6 +160,12 @@ class ReportRingFailed(Command, frozen=True, kw_only=True):
 class ReportTalkEnded(Command, frozen=True, kw_only=True):
     call_id: CallId
     reservation_id: ReservationId
+
+
+class AdoptTalk(Command, frozen=True, kw_only=True):
+    """A talk that began before this service did, as the desk knows the call; `call.agent_id` has answered it."""
+
+    call: Call
 
 
 class EndCall(Command, frozen=True, kw_only=True):

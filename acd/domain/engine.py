@@ -37,10 +37,12 @@ _RULES: dict[type[cmd.Command], Callable[[Turn, Any], None]] = {
     cmd.ReportRinging: call_rules.report_ringing,
     cmd.ReportAnswer: call_rules.report_answer,
     cmd.ReportNoAnswer: call_rules.report_no_answer,
+    cmd.ExpireOffer: call_rules.expire_offer,
     cmd.ReportRingFailed: call_rules.report_ring_failed,
     cmd.RejectReservation: call_rules.reject_reservation,
     cmd.ReportTalkEnded: call_rules.report_talk_ended,
     cmd.ReportControlLost: call_rules.report_control_lost,
+    cmd.AdoptTalk: call_rules.adopt_talk,
     cmd.EndCall: call_rules.end_call,
     cmd.Reconcile: call_rules.reconcile,
 }

@@ -7,7 +7,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from acd.domain.agent import AfterCall, AgentProfile
-from acd.domain.call import IvrStep, Termination
+from acd.domain.call import Call, IvrStep, Termination
 from acd.domain.caller import Caller, CallerContext
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId
 from acd.domain.queue import QueuePolicy
@@ -166,6 +166,14 @@ class ReservationCanceled(Event, frozen=True, kw_only=True):
     queue: QueueName
     reservation_id: ReservationId
     agent_id: AgentId
+
+
+class TalkAdopted(Event, frozen=True, kw_only=True):
+    """A talk found under way: the service was restarted meanwhile. `after_call`: logged out, for an agent who is."""
+
+    call: Call
+    agent_id: AgentId
+    after_call: AfterCall | None
 
 
 class TalkEnded(Event, frozen=True, kw_only=True):

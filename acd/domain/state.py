@@ -237,6 +237,18 @@ def _reservation_accepted(state: State, event: ev.ReservationAccepted) -> None:
     state._replace_agent(event.agent_id, state=AgentState.TALKING, since=event.at)
 
 
+def _talk_adopted(state: State, event: ev.TalkAdopted) -> None:
+    call = state.calls[event.call.call_id] = event.call
+    state._settle(
+        event.agent_id,
+        AgentState.TALKING,
+        call.answered_at or event.at,
+        reservation_id=call.reservation_id,
+        call_id=call.call_id,
+        after_call=event.after_call,
+    )
+
+
 def _back_to_queue(
     state: State, event: ev.ReservationRejected | ev.ReservationTimedOut | ev.ReservationRescinded
 ) -> None:
@@ -301,6 +313,7 @@ _CHANGES: dict[type[ev.Event], Callable[[State, Any], None]] = {
     ev.ReservationRejected: _back_to_queue,
     ev.ReservationTimedOut: _back_to_queue,
     ev.ReservationRescinded: _back_to_queue,
+    ev.TalkAdopted: _talk_adopted,
     ev.TalkEnded: _talk_ended,
     ev.WrapUpStarted: _wrap_up_started,
     ev.WrapUpEnded: _wrap_up_ended,

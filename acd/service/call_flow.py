@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
+from msgspec.structs import replace
 
 from acd.domain import commands as cmd
 from acd.domain.agent import NotReadyReason
-from acd.domain.call import IvrStep, Reason
+from acd.domain.call import CallStage, IvrStep, Reason
 from acd.domain.caller import CallerContext
 from acd.domain.effects import RingAgent
-from acd.domain.ids import CallId, QueueName, ReservationId, call_id_of
+from acd.domain.ids import AgentId, CallId, QueueName, ReservationId, call_id_of
 from acd.domain.state import State
 from acd.service.ports import (
     CallerChannel,
@@ -86,6 +87,21 @@ class FlowServices:
     default_language: str
 
 
+async def adopt_talk(services: FlowServices, linkedid: str, agent_id: AgentId | None = None) -> None:
+    """Know again a talk that began before this service did, if the desk has its call. `agent_id`: who talks, as the
+    switch says; without it who the desk says."""
+    if call_id_of(linkedid) in services.state.calls:
+        return
+    try:
+        async with asyncio.timeout(LOOKUP_LIMIT.total_seconds()):
+            call = await services.desk.call_under_way(linkedid)
+    except (DeskError, TimeoutError) as error:
+        log.warning("talk_not_adopted", call_id=call_id_of(linkedid), error=type(error).__name__)
+        return
+    if call is not None:
+        services.submit(cmd.AdoptTalk(call=replace(call, agent_id=agent_id or call.agent_id)))
+
+
 class CallFlow:
     def __init__(self, channel: CallerChannel, services: FlowServices) -> None:
         self._channel = channel
@@ -105,12 +121,15 @@ class CallFlow:
     async def run(self) -> None:
         """Raises CallerHungUpError or ControlLostError when the session ends before the story does."""
         route = self._services.route_of(self._facts.called_number)
-        self._start(route)
         if self._facts.was_answered:
+            await adopt_talk(self._services, self.linkedid)
+            self._start(route)
             await self._end_after_talk()
             return
+        self._start(route)
         lookup = self._services.tasks.start(self._identify(), "identify_caller")
         if self._facts.stage == Stage.WAITING and self._knows_queue():
+            self._settle_ring()
             await lookup
             await self._wait_for_agent(self._place_kept())
             return
@@ -236,6 +255,12 @@ class CallFlow:
             self._services.submit(cmd.RecordIvrPath(call_id=self.call_id, path=path, language=session.language))
 
     # waiting, ringing, talking -------------------------------------------------------------------------------
+
+    def _settle_ring(self) -> None:
+        """A phone rang when control was lost. Dial has ended since, or this caller would not be back."""
+        call = self._services.state.calls.get(self.call_id)
+        if call is not None and call.stage is CallStage.RESERVED and call.reservation_id is not None:
+            self._services.submit(cmd.ReportNoAnswer(call_id=self.call_id, reservation_id=call.reservation_id))
 
     def _place_in(self, step: EnterQueue) -> cmd.EnqueueCall:
         return cmd.EnqueueCall(

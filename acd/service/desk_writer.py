@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 
 import structlog
@@ -21,6 +22,9 @@ FIRST_RETRY = timedelta(seconds=0.5)
 LAST_RETRY = timedelta(seconds=30)
 MOST_PENDING = 100_000  # wishes; beyond it no more records are taken (commits always are), and that is said loudly
 BATCH = 200
+# Records gather for so long, so that calls share transactions and a call's pictures become one: at 20 calls/s that is
+# half of what writing costs. A ticket does not wait: the agent looks for its number.
+GATHER = timedelta(milliseconds=100)
 MOST_TRIES = 3  # of a wish that fails for another reason than the desk's: then it is set aside, the others go on
 
 
@@ -32,6 +36,7 @@ class DeskWriter:
         self._submit = submit
         self._outbox: deque[fx.RecordInteraction | fx.CommitTicket] = deque()
         self._wake = asyncio.Event()
+        self._hurry = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._batch = BATCH
@@ -50,6 +55,7 @@ class DeskWriter:
 
     def commit(self, wish: fx.CommitTicket) -> None:
         self._put(wish)
+        self._hurry.set()
 
     def _put(self, wish: fx.RecordInteraction | fx.CommitTicket) -> None:
         self._outbox.append(wish)
@@ -61,6 +67,7 @@ class DeskWriter:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            await self._gather()
             while self._outbox:
                 try:
                     await self._write_some()
@@ -79,7 +86,14 @@ class DeskWriter:
                 pause = min(pause * 2, LAST_RETRY)
             self._idle.set()
 
+    async def _gather(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GATHER.total_seconds()):
+                await self._hurry.wait()
+        self._hurry.clear()
+
     async def drain(self) -> None:
+        self._hurry.set()
         await self._idle.wait()
 
     def _is_hopeless(self) -> bool:

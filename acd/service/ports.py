@@ -223,6 +223,11 @@ class Desk(ABC):
         """The context with `linked_ticket` set when the digits are a ticket of this caller, else None."""
 
     @abstractmethod
+    async def call_under_way(self, linkedid: str) -> Call | None:
+        """The call as last recorded, if it reached a queue and is not over: what a service that was restarted can
+        know of a talk that went on without it."""
+
+    @abstractmethod
     async def record_interactions(self, calls: Sequence[Call]) -> None:
         """Write interactions, one per Linkedid; idempotent."""
 

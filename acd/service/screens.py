@@ -120,6 +120,7 @@ class Screens:
                 self.agent_feed(agent_id).publish("offer_ended", data)
             case (
                 ev.ReservationAccepted(agent_id=agent_id, call_id=call_id)
+                | ev.TalkAdopted(agent_id=agent_id, call=Call(call_id=call_id))
                 | ev.TalkEnded(agent_id=agent_id, call_id=call_id)
             ):
                 if view := self._call_of(call_id):  # without wrap-up time it may be forgotten already

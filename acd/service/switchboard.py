@@ -10,7 +10,7 @@ from acd.domain import commands as cmd
 from acd.domain import effects as fx
 from acd.domain.call import Reason
 from acd.domain.ids import AgentId, CallId, ReservationId, call_id_of
-from acd.service.call_flow import CallFlow, FlowServices
+from acd.service.call_flow import CallFlow, FlowServices, adopt_talk
 from acd.service.ports import (
     CallerChannel,
     CallerGone,
@@ -106,6 +106,8 @@ class Switchboard:
             case LegAnswered(linkedid, extension):
                 if call := self._reserved_for(linkedid, extension):
                     self._services.submit(cmd.ReportAnswer(call_id=call[0], reservation_id=call[1]))
+                elif call_id_of(linkedid) not in self._services.state.calls:
+                    self._adopt(linkedid, extension)
             case CallerGone(linkedid):
                 call_id = call_id_of(linkedid)
                 # A flow in control hears of it on its own session, in order with all else it does.
@@ -116,6 +118,14 @@ class Switchboard:
                 # Asterisk's list and the sessions race: a call under control has its own word on when it ends.
                 controlled = {flow.linkedid for flow in self._flows.values()}
                 self._services.submit(cmd.Reconcile(live_linkedids=linkedids | controlled, observed_at=observed_at))
+
+    def _adopt(self, linkedid: str, extension: str) -> None:
+        """Somebody talks of whom the engine knows nothing: the service was restarted meanwhile."""
+        for agent in self._services.state.agents.values():
+            if agent.profile.extension == extension:
+                adoption = adopt_talk(self._services, linkedid, agent.agent_id)
+                self._services.tasks.start(adoption, "adopt_talk")
+                return
 
     def _reserved_for(self, linkedid: str, extension: str) -> tuple[CallId, ReservationId] | None:
         call = self._services.state.calls.get(call_id_of(linkedid))

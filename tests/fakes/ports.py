@@ -122,6 +122,11 @@ class FakeDesk(Desk):
         ticket = TicketCard(number=digits, title="Printer", status="open", created_at=START)
         return CallerContext(linked_ticket=ticket)
 
+    async def call_under_way(self, linkedid: str) -> Call | None:
+        self._check()
+        call = self.recorded.get(linkedid)
+        return call if call is not None and call.queue is not None and call.ended_at is None else None
+
     async def record_interactions(self, calls: Sequence[Call]) -> None:
         self._check()
         for call in calls:

@@ -11,7 +11,7 @@ from acd.domain.call import CallStage, Reason, Result
 from acd.domain.caller import ContactCard
 from acd.domain.errors import WrongStateError
 from acd.domain.ids import CallId, QueueName
-from acd.service.ports import CallerGone, DialStatus, LegAnswered, LegRinging, LiveChannels
+from acd.service.ports import CallerGone, DialStatus, LegAnswered, LegRinging, LiveChannels, Stage
 from tests.fakes.ports import START, FakeChannel
 from tests.scenarios.world import World, world
 
@@ -124,9 +124,82 @@ async def test_the_safety_timer_ends_a_ring_that_nobody_reports() -> None:
         alice = w.agent("alice", "1001", support=1)
         channel = w.caller("1.1")
         await walk_to_queue(w, channel)
+        channel.cut()
+        await w.settle()
         await w.pass_time(18)
         assert w.state_of(alice) is AgentState.NOT_READY
-        assert w.telephony.stopped == ["1.1"]
+        assert w.core.engine.state.calls[CallId("call_1.1")].stage is CallStage.DETACHED
+
+
+async def test_a_ring_that_lasts_while_the_flow_holds_the_channel_is_left_to_dial() -> None:
+    """AMI is away and could not tell that the phone was answered: the talk is not taken for a ring in vain."""
+    async with world() as w:
+        alice = w.agent("alice", "1001", support=1)
+        w.agent("bob", "1002", support=1)
+        channel = w.caller("1.1")
+        await walk_to_queue(w, channel)
+        await w.pass_time(300)
+        assert channel.dialled == ["1001"]
+        assert not w.telephony.stopped
+        channel.end_ring(DialStatus.ANSWERED)
+        await w.settle()
+        assert w.state_of(alice) is AgentState.WRAP_UP
+
+
+async def test_a_caller_who_is_back_after_a_ring_that_nobody_watched_waits_again() -> None:
+    async with world() as w:
+        alice = w.agent("alice", "1001", support=1)
+        channel = w.caller("1.1")
+        await walk_to_queue(w, channel)
+        channel.cut()
+        await w.settle()
+        w.agent("bob", "1002", support=1)
+        back = w.caller("1.1", stage=Stage.WAITING, queue="support", queued_at=START)
+        await w.settle()
+        assert w.core.engine.state.agents[alice].reason == NotReadyReason.RONA
+        assert back.dialled == ["1002"]
+
+
+@pytest.mark.parametrize("who", ["agent", "caller"])
+async def test_a_talk_that_outlived_the_service_is_known_again(who: str) -> None:
+    """Another service recorded the call; this one has just started and hears from the switch who talks."""
+    async with world() as before, world() as w:
+        before.agent("alice", "1001", support=1)
+        channel = before.caller("1.1")
+        await walk_to_queue(before, channel)
+        await answer(before, channel, "1001")
+        w.desk.recorded = before.desk.recorded
+        alice = w.agent("alice", "1001", support=1)
+        w.telephony.hear(LiveChannels(frozenset({"1.1"}), w.clock.now()))
+        w.telephony.hear(LegAnswered("1.1", "1001"))
+        await w.settle()
+        assert w.state_of(alice) is AgentState.TALKING
+        if who == "caller":
+            w.telephony.hear(CallerGone("1.1"))
+        else:
+            w.caller("1.1", stage=Stage.WAITING, queue="support", queued_at=START, was_answered=True)
+        await w.settle()
+        assert w.state_of(alice) is AgentState.WRAP_UP
+        w.order(cmd.EndWrapUp(agent_id=alice, note="Done"))
+        await w.settle()
+        assert w.desk.committed["1.1"].note == "Done"
+        assert w.desk.recorded["1.1"].termination is not None
+        assert w.desk.recorded["1.1"].termination.result is Result.ANSWERED
+
+
+async def test_a_talk_that_ended_before_anybody_knew_it_again_has_its_ticket_too() -> None:
+    async with world() as before, world() as w:
+        before.agent("alice", "1001", support=1)
+        channel = before.caller("1.1")
+        await walk_to_queue(before, channel)
+        await answer(before, channel, "1001")
+        w.desk.recorded = before.desk.recorded
+        alice = w.agent("alice", "1001", support=1)
+        w.caller("1.1", stage=Stage.WAITING, queue="support", queued_at=START, was_answered=True)
+        await w.settle()
+        assert w.state_of(alice) is AgentState.WRAP_UP
+        await w.pass_time(30)
+        assert w.desk.committed["1.1"].to_qualify
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from datetime import timedelta
 import structlog
 
 from acd.adapters.asterisk.ami import AmiAddress, AmiError, AmiEvent, AmiLink, AmiRefusedError
-from acd.adapters.asterisk.translate import extension_of, translate
+from acd.adapters.asterisk.translate import extension_of, talking_leg, translate
 from acd.service.ports import Clock, LiveChannels, Telephony, TelephonyError, TelephonyFact
 from acd.service.tasks import BackgroundTasks
 
@@ -79,6 +79,9 @@ class AsteriskTelephony(Telephony):
         live = frozenset(channel["Linkedid"] for channel in channels if channel.get("Linkedid"))
         log.info("asterisk_resynchronised", channels=len(channels), calls=len(live))
         self._hear(LiveChannels(live, observed_at))
+        for channel in channels:  # answers given while nobody listened
+            if leg := talking_leg(channel):
+                self._hear(leg)
 
 
 def _nobody(fact: TelephonyFact) -> None:

@@ -31,6 +31,15 @@ def translate(event: AmiEvent) -> TelephonyFact | None:
     return None
 
 
+def talking_leg(channel: AmiEvent) -> LegAnswered | None:
+    """An item of CoreShowChannels: an agent's phone in conversation, as the callee. The caller's own channel, which
+    may be an agent's phone too, is the first of its Linkedid."""
+    extension, linkedid = extension_of(channel.get("Channel") or ""), channel.get("Linkedid")
+    is_callee = channel.get("Uniqueid") != linkedid
+    is_talking = channel.get("ChannelStateDesc") == "Up" and bool(channel.get("BridgeId"))
+    return LegAnswered(linkedid, extension) if extension and linkedid and is_callee and is_talking else None
+
+
 def _leg(event: AmiEvent, fact: type[LegRinging] | type[LegAnswered]) -> TelephonyFact | None:
     extension = extension_of(event.get("DestChannel") or "")
     linkedid = event.get("Linkedid") or event.get("DestLinkedid")

@@ -208,8 +208,7 @@ class AnyDay(RuleBasedStateMachine):
     def timer_fires_late_and_early(self, data: st.DataObject) -> None:
         """A timer's command that was under way when the timer was cancelled is like one that is not due any more."""
         key = data.draw(st.sampled_from(sorted(self.timers)))
-        self.give(self.timers[key][1])
-        self.timers.pop(key, None)
+        self.give(self.timers.pop(key)[1])
 
     # what must hold ------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from acd.domain import commands as cmd
 from acd.domain import effects as fx
@@ -54,6 +55,7 @@ REPORTS: dict[str, cmd.Command] = {
     "ringing": cmd.ReportRinging(call_id=FIRST, reservation_id=RESERVATION),
     "answer": cmd.ReportAnswer(call_id=FIRST, reservation_id=RESERVATION),
     "no answer": cmd.ReportNoAnswer(call_id=FIRST, reservation_id=RESERVATION),
+    "offer expired": cmd.ExpireOffer(call_id=FIRST, reservation_id=RESERVATION),
     "ring failed": cmd.ReportRingFailed(call_id=FIRST, reservation_id=RESERVATION, cause=NotReadyReason.PHONE_BUSY),
     "talk ended": cmd.ReportTalkEnded(call_id=FIRST, reservation_id=RESERVATION),
     "control lost": cmd.ReportControlLost(call_id=FIRST),
@@ -79,6 +81,7 @@ TABLE: dict[str, list[list[str]]] = {
     "ringing":      [NO,         NO,         NO,         RUNG,       NO,         NO,         NO],
     "answer":       [NO,         NO,         NO,         TAKEN,      NO,         NO,         NO],
     "no answer":    [NO,         NO,         NO,         TIMED_OUT,  NO,         NO,         NO],
+    "offer expired": [NO,        NO,         NO,         NO,         NO,         NO,         NO],
     "ring failed":  [NO,         NO,         NO,         RESCINDED,  NO,         NO,         NO],
     "talk ended":   [NO,         NO,         NO,         NO,         TALKED,     NO,         NO],
     "control lost": [LOST,       LOST,       LOST,       LOST,       NO,         NO,         NO],
@@ -139,7 +142,7 @@ def test_a_call_goes_to_the_agent_with_a_ring_and_a_net_under_it() -> None:
         timedelta(seconds=15),
     )
     assert timer.due_at == floor.now + timedelta(seconds=18)
-    assert timer.command == REPORTS["no answer"]
+    assert timer.command == REPORTS["offer expired"]
     assert floor.seen(ev.CallReserved)[0].reasons == (
         "meets support>=1",
         "idle longest among the eligible, since 09:00:00",
@@ -211,10 +214,72 @@ def test_reports_about_an_earlier_ring_do_not_touch_this_one() -> None:
 def test_an_answer_after_the_safety_timer_is_too_late() -> None:
     """Dial gave up three seconds before: who says "answered" now speaks of a leg that is being hung up."""
     floor = first_in(RESERVED)
-    floor.give(floor.wished(fx.StartTimer)[0].command)
+    floor.lose_control()
+    assert names(floor.give(floor.wished(fx.StartTimer)[0].command).events) == TIMED_OUT
     assert floor.give(REPORTS["answer"]) == ((), ())
     assert floor.give(REPORTS["talk ended"]) == ((), ())
-    assert (floor.stage(), floor.state()) == (WAITING, AgentState.NOT_READY)
+    assert (floor.stage(), floor.state()) == (DETACHED, AgentState.NOT_READY)
+
+
+def test_the_safety_timer_leaves_a_ring_to_dial_while_a_flow_holds_the_channel() -> None:
+    """Only an answer that AMI could not tell of lasts so long: it is no ring in vain. The timer starts again."""
+    floor = first_in(RESERVED)
+    decision = floor.give(REPORTS["offer expired"])
+    assert (names(decision.events), names(decision.effects)) == ([], ["StartTimer"])
+    floor.answer()
+    assert (floor.stage(), floor.state()) == (TALKING, AgentState.TALKING)
+
+
+UNSEEN = Call(
+    call_id=FIRST,
+    linkedid="1.1",
+    channel="",
+    called_number="100",
+    caller=Caller(number="1"),
+    started_at=START - timedelta(seconds=30),
+    changed_at=START - timedelta(seconds=5),
+    queue=SUPPORT,
+    queued_at=START - timedelta(seconds=20),
+    agent_id=ALICE,
+    offered_at=START - timedelta(seconds=12),
+    answered_at=START - timedelta(seconds=10),
+)
+
+
+def test_a_talk_found_after_a_restart_is_carried_on_to_its_ticket() -> None:
+    floor = Floor()
+    floor.agent("alice", AgentState.LOGGED_OUT)
+    decision = floor.give(cmd.AdoptTalk(call=UNSEEN))
+    assert (names(decision.events), names(decision.effects)) == (["TalkAdopted"], ["RecordInteraction"])
+    assert (floor.stage(), floor.state(), floor.who().since) == (TALKING, AgentState.TALKING, UNSEEN.answered_at)
+    assert floor.call().queued_at == UNSEEN.queued_at
+    assert names(floor.end().events) == HUNG_UP
+    decision = floor.give(cmd.ExpireWrapUp(agent_id=ALICE, call_id=FIRST))
+    assert names(decision.events) == ["WrapUpEnded", "AgentLoggedOut"]  # as found: nobody logged her in since
+    (commit,) = (effect for effect in decision.effects if isinstance(effect, fx.CommitTicket))
+    assert (commit.call.answered_at, commit.to_qualify) == (UNSEEN.answered_at, True)
+
+
+def test_an_agent_who_logs_in_during_such_a_talk_stays() -> None:
+    floor = Floor()
+    floor.agent("alice", AgentState.LOGGED_OUT)
+    floor.give(cmd.AdoptTalk(call=UNSEEN))
+    floor.give(cmd.LogInAgent(agent_id=ALICE))
+    floor.end()
+    floor.give(cmd.ExpireWrapUp(agent_id=ALICE, call_id=FIRST))
+    assert floor.state() is AgentState.READY
+
+
+@pytest.mark.parametrize("stage", list(CallStage))
+def test_a_call_that_is_known_is_not_adopted(stage: CallStage) -> None:
+    assert first_in(stage).give(cmd.AdoptTalk(call=UNSEEN)) == ((), ())
+
+
+def test_a_talk_whose_agent_has_another_call_is_not_adopted() -> None:
+    floor = first_in(TALKING)
+    other = replace(UNSEEN, call_id=SECOND, linkedid="2.1")
+    assert floor.give(cmd.AdoptTalk(call=other)) == ((), ())
+    assert floor.give(cmd.AdoptTalk(call=replace(other, agent_id=BOB))) == ((), ())  # nobody has heard of bob
 
 
 def test_a_caller_who_leaves_while_it_rings_gives_the_agent_to_the_next() -> None:

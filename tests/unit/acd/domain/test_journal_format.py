@@ -10,7 +10,7 @@ import pytest
 
 from acd.domain import events as ev
 from acd.domain.agent import AfterCall, AgentProfile, AgentState
-from acd.domain.call import IvrStep, Reason, Result, Termination
+from acd.domain.call import Call, IvrStep, Reason, Result, Termination
 from acd.domain.caller import Caller, CallerContext, Certainty, ContactCard, RecentCallCard, TicketCard
 from acd.domain.ids import QueueName, agent_id_of, call_id_of, reservation_id_of
 from acd.domain.journal_format import decode_event, encode_event
@@ -88,6 +88,23 @@ EVENTS: list[ev.Event] = [
     ev.ReservationTimedOut(**OFFER),  # type: ignore[arg-type]
     ev.ReservationRescinded(**OFFER, cause="phone_busy"),  # type: ignore[arg-type]
     ev.ReservationCanceled(**OFFER),  # type: ignore[arg-type]
+    ev.TalkAdopted(
+        at=AT,
+        call=Call(
+            call_id=CALL,
+            linkedid="1.1",
+            channel="",
+            called_number="100",
+            caller=CALLER,
+            started_at=AT,
+            changed_at=AT,
+            context=CONTEXT,
+            ivr_path=(IvrStep("main", "1", "incident"),),
+            termination=Termination(Result.ANSWERED, Reason.AGENT_HUNG_UP),
+        ),
+        agent_id=AGENT,
+        after_call=AfterCall(AgentState.LOGGED_OUT),
+    ),
     ev.TalkEnded(at=AT, call_id=CALL, queue=QUEUE, agent_id=AGENT, talk_seconds=0.000001),
     ev.WrapUpStarted(at=AT, agent_id=AGENT, call_id=CALL, until=AT + timedelta(seconds=30)),
     ev.WrapUpEnded(at=AT, agent_id=AGENT, call_id=CALL, queue=QUEUE, by_agent=False, wrap_up_seconds=1e6),
