@@ -3,17 +3,24 @@
 from routing.eligibility import Shortfall, shortfalls
 from routing.errors import DuplicateItemError, RoutingError, UnknownItemError
 from routing.matching import Match, Pool
-from routing.model import Candidate, Requirements, Skills, WorkItem
+from routing.model import Candidate, Needs, Requirements, Skills, Taste, WorkItem
+from routing.ranking import AgentChoice, ItemChoice, PoolRules, QueueRules
 
 __all__ = [
+    "AgentChoice",
     "Candidate",
     "DuplicateItemError",
+    "ItemChoice",
     "Match",
+    "Needs",
     "Pool",
+    "PoolRules",
+    "QueueRules",
     "Requirements",
     "RoutingError",
     "Shortfall",
     "Skills",
+    "Taste",
     "UnknownItemError",
     "WorkItem",
     "shortfalls",

@@ -8,7 +8,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from acd.domain.ids import AgentId, CallId, ReservationId
-from routing.model import Skills
+from routing.model import Skills, Taste
 
 
 class AgentState(StrEnum):
@@ -47,6 +47,24 @@ class AgentProfile(Struct, frozen=True, kw_only=True):
     name: str
     extension: str
     skills: Skills = ()
+    taste: Taste | None = None  # which queues this agent prefers, or gets what share of
+
+
+class Tally(Struct, kw_only=True):
+    """What an agent has done since log-in, as far as routing goes by it. Changed in place by events alone."""
+
+    logged_in_at: datetime
+    handled_seconds: float = 0.0  # talk and wrap-up
+    calls: int = 0  # answered
+    times_ready: int = 0
+    taken: dict[str, int] = {}  # offered, by queue
+    last_offers: dict[str, int] = {}  # queue to serial of its last offer to this agent
+    row: tuple[str, int] = ("", 0)  # queue last answered, how many in a row
+
+    def occupancy(self, now: datetime) -> float:
+        """Handling / time since log-in, 0 to 1."""
+        since = (now - self.logged_in_at).total_seconds()
+        return min(1.0, self.handled_seconds / since) if since > 0 else 0.0
 
 
 class Agent(Struct, frozen=True, kw_only=True):

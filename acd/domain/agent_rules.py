@@ -6,16 +6,17 @@ from acd.domain import commands as cmd
 from acd.domain import effects as fx
 from acd.domain import events as ev
 from acd.domain.agent import BUSY_STATES, AfterCall, Agent, AgentState
-from acd.domain.assignment import match_agent, match_all
+from acd.domain.assignment import match_agent
 from acd.domain.call import Call
 from acd.domain.errors import WrongStateError
 from acd.domain.ids import AgentId, QueueName
 from acd.domain.turn import Turn
+from acd.domain.waiting_rules import agent_came, agent_left, rules_changed
 
 
 def configure_queues(turn: Turn, command: cmd.ConfigureQueues) -> None:
-    turn.happened(ev.QueuesConfigured(at=turn.now, queues=command.queues))
-    match_all(turn)
+    turn.happened(ev.QueuesConfigured(at=turn.now, queues=command.queues, rules=command.rules))
+    rules_changed(turn)
 
 
 def register_agent(turn: Turn, command: cmd.RegisterAgent) -> None:
@@ -23,6 +24,9 @@ def register_agent(turn: Turn, command: cmd.RegisterAgent) -> None:
     if known is not None and known.profile == command.profile:
         return
     turn.happened(ev.AgentRegistered(at=turn.now, profile=command.profile))
+    if known is not None:
+        agent_left(turn, known)
+        agent_came(turn)
     if turn.state.pool.has_candidate(command.profile.agent_id):
         match_agent(turn, command.profile.agent_id)
 
@@ -32,12 +36,14 @@ def remove_agent(turn: Turn, command: cmd.RemoveAgent) -> None:
     if agent.state in BUSY_STATES:
         raise WrongStateError(f"{agent.profile.name} has a call ({agent.state}); remove the agent after it")
     turn.happened(ev.AgentRemoved(at=turn.now, agent_id=agent.agent_id))
+    agent_left(turn, agent)
 
 
 def log_in_agent(turn: Turn, command: cmd.LogInAgent) -> None:
     agent = turn.state.agent(command.agent_id)
     if agent.state is AgentState.LOGGED_OUT:
         turn.happened(ev.AgentLoggedIn(at=turn.now, agent_id=agent.agent_id))
+        agent_came(turn)
     elif agent.after_call is not None and agent.after_call.state is AgentState.LOGGED_OUT:
         turn.happened(ev.AfterCallChosen(at=turn.now, agent_id=agent.agent_id, after_call=None))
 
@@ -49,6 +55,7 @@ def log_out_agent(turn: Turn, command: cmd.LogOutAgent) -> None:
         turn.happened(ev.AfterCallChosen(at=turn.now, agent_id=agent.agent_id, after_call=wish))
     elif agent.state is not AgentState.LOGGED_OUT:
         turn.happened(ev.AgentLoggedOut(at=turn.now, agent_id=agent.agent_id))
+        agent_left(turn, agent)
 
 
 def make_ready(turn: Turn, command: cmd.MakeReady) -> None:
@@ -70,6 +77,7 @@ def make_not_ready(turn: Turn, command: cmd.MakeNotReady) -> None:
         turn.happened(ev.AfterCallChosen(at=turn.now, agent_id=agent.agent_id, after_call=wish))
     else:
         turn.happened(ev.AgentBecameNotReady(at=turn.now, agent_id=agent.agent_id, reason=command.reason))
+        agent_left(turn, agent)
 
 
 def start_wrap_up(turn: Turn, agent: Agent, call: Call) -> None:
@@ -150,8 +158,10 @@ def _next_state(turn: Turn, agent: Agent) -> None:
         _become_ready(turn, agent.agent_id)
     elif wish.state is AgentState.LOGGED_OUT:
         turn.happened(ev.AgentLoggedOut(at=turn.now, agent_id=agent.agent_id))
+        agent_left(turn, agent)
     else:
         turn.happened(ev.AgentBecameNotReady(at=turn.now, agent_id=agent.agent_id, reason=wish.reason))
+        agent_left(turn, agent)
 
 
 def _become_ready(turn: Turn, agent_id: AgentId) -> None:

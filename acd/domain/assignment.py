@@ -9,9 +9,10 @@ from acd.domain import effects as fx
 from acd.domain import events as ev
 from acd.domain.agent import Agent, AgentState
 from acd.domain.call import Call
+from acd.domain.explanations import why_this_match
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId, reservation_id_of
 from acd.domain.turn import Turn
-from routing import Match, shortfalls
+from routing import Match
 
 # Dial itself gives up after the offer time; the engine's own timer is a net under it, for a lost socket.
 RING_GRACE = timedelta(seconds=3)
@@ -23,15 +24,15 @@ def match_call(turn: Turn, call_id: CallId) -> None:
 
 
 def match_agent(turn: Turn, agent_id: AgentId) -> None:
-    if match := turn.state.pool.match_for_candidate(agent_id):
+    if match := turn.state.pool.match_for_candidate(agent_id, turn.now.timestamp()):
         _reserve(turn, match)
 
 
 def match_all(turn: Turn) -> None:
     """After a change of skills or queues: whatever fits now. Each waiting call is asked once, in order."""
-    waiting = [call for call in turn.state.calls.values() if turn.state.pool.has_item(call.call_id)]
-    for call in sorted(waiting, key=lambda call: (call.priority, call.queued_at or call.started_at, call.call_id)):
-        match_call(turn, call.call_id)
+    waiting = (turn.state.pool.item(call_id) for call_id in turn.state.calls if turn.state.pool.has_item(call_id))
+    for item in sorted(waiting, key=turn.state.pool.key_of):
+        match_call(turn, CallId(item.item_id))
 
 
 def _reserve(turn: Turn, match: Match) -> None:
@@ -48,7 +49,7 @@ def _reserve(turn: Turn, match: Match) -> None:
             reservation_id=reservation_id,
             agent_id=agent.agent_id,
             attempt=attempt,
-            reasons=_reasons(match, agent),
+            reasons=why_this_match(turn.state, match, turn.now),
         )
     )
     turn.wish(
@@ -75,12 +76,6 @@ def watch_offer(turn: Turn, call: Call, reservation_id: ReservationId) -> None:
     )
 
 
-def _reasons(match: Match, agent: Agent) -> tuple[str, ...]:
-    needs = ", ".join(f"{skill}>={level}" for skill, level in match.item.requirements)
-    idle = f"{agent.idle_since:%H:%M:%S}" if agent.idle_since else "now"
-    return (f"meets {needs}" if needs else "no skill is required", f"idle longest among the eligible, since {idle}")
-
-
 def _offer_timer(reservation_id: ReservationId) -> str:
     return f"offer:{reservation_id}"
 
@@ -95,20 +90,3 @@ def bench(turn: Turn, agent: Agent, reason: str) -> None:
         turn.happened(ev.AgentLoggedOut(at=turn.now, agent_id=agent.agent_id))
     else:
         turn.happened(ev.AgentBecameNotReady(at=turn.now, agent_id=agent.agent_id, reason=reason))
-
-
-def why_waiting(agents: dict[AgentId, Agent], call: Call, requirements: tuple[tuple[str, int], ...]) -> tuple[str, ...]:
-    """For each agent the first reason why this call is not theirs: for the screen and the log."""
-    lines = []
-    for agent in agents.values():
-        lacking = shortfalls(requirements, agent.profile.skills)
-        if lacking:
-            reason = str(lacking[0])
-        elif agent.state is AgentState.WRAP_UP and agent.wrap_up_until:
-            reason = f"wrap-up until {agent.wrap_up_until:%H:%M:%S}"
-        elif agent.state is AgentState.NOT_READY:
-            reason = f"not ready ({agent.reason})"
-        else:
-            reason = agent.state.value.replace("_", " ")
-        lines.append(f"{agent.profile.name}: {reason}")
-    return tuple(lines)

@@ -11,13 +11,14 @@ A caller may hang up in any stage. A call stays in the state until it has ended 
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from msgspec import Struct
 
 from acd.domain.caller import Caller, CallerContext
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId
+from acd.domain.queue import OverflowCause, PreferredBy
 from routing.model import Requirements
 
 
@@ -37,6 +38,7 @@ class Result(StrEnum):
     SHORT_ABANDONED = "short_abandoned"
     LEFT_IVR = "left_ivr"  # hung up before reaching a queue
     COMPLETED_IN_IVR = "completed_in_ivr"  # the menu ended the call
+    TURNED_AWAY = "turned_away"  # not let into the queue, and told so
     FAILED = "failed"  # our fault or Asterisk's: this one must never happen
 
 
@@ -51,6 +53,14 @@ class Reason(StrEnum):
 class Termination(Struct, frozen=True):
     result: Result
     reason: Reason
+
+
+class Ring(Struct, frozen=True):
+    """A call is kept for these agents so long."""
+
+    agents: tuple[AgentId, ...]
+    reserve_time: timedelta
+    by: PreferredBy = PreferredBy.NAMED
 
 
 class IvrStep(Struct, frozen=True):
@@ -88,6 +98,19 @@ class Call(Struct, frozen=True, kw_only=True):
     talk_ended_at: datetime | None = None
     ended_at: datetime | None = None
     termination: Termination | None = None
+    place_at: datetime | None = None  # from when its place counts, where that is not `queued_at` (which is reported)
+    step: int = 0  # the queue's routing step reached
+    rings: tuple[Ring, ...] = ()  # agents it is kept for, one ring after the other, before all others
+    ring: int = 0  # the ring in force; after the last one it is for everybody
+    ring_since: datetime | None = None
+    left_queues: tuple[QueueName, ...] = ()  # sent on from: it is never sent back
+    turned_away: OverflowCause | None = None  # at the door of a queue; it hears why and ends
+    reasons: tuple[str, ...] = ()  # why this agent, of the latest reservation
+
+    @property
+    def is_kept(self) -> bool:
+        """For the agents of a ring alone."""
+        return self.ring < len(self.rings)
 
     @property
     def is_answered(self) -> bool:

@@ -15,6 +15,7 @@ from acd.domain.assignment import bench, match_agent, match_call, settle_reserva
 from acd.domain.call import Call, CallStage, Reason, Result, Termination
 from acd.domain.ids import AgentId, QueueName, reservation_id_of
 from acd.domain.turn import Turn
+from acd.domain.waiting_rules import agent_left, forget_steps, progress
 
 _BEFORE_QUEUE = frozenset({CallStage.ARRIVING, CallStage.IVR, CallStage.DETACHED})
 _LOSES_CONTROL = frozenset({CallStage.ARRIVING, CallStage.IVR, CallStage.WAITING, CallStage.RESERVED})
@@ -44,6 +45,8 @@ def report_control_lost(turn: Turn, command: cmd.ReportControlLost) -> None:
     must not be offered before it is back: nobody could be rung, and one agent after the other would pay for it."""
     call = turn.state.calls.get(command.call_id)
     if call is not None and call.is_controlled and call.stage in _LOSES_CONTROL:
+        if call.stage is CallStage.WAITING:
+            forget_steps(turn, call)
         turn.happened(ev.CallDetached(at=turn.now, call_id=call.call_id))
 
 
@@ -65,25 +68,6 @@ def record_ivr_path(turn: Turn, command: cmd.RecordIvrPath) -> None:
 def keep_keyed_ticket(turn: Turn, command: cmd.KeepKeyedTicket) -> None:
     if command.call_id in turn.state.calls:
         turn.happened(ev.TicketKeyed(at=turn.now, call_id=command.call_id, context=command.context))
-
-
-def enqueue_call(turn: Turn, command: cmd.EnqueueCall) -> None:
-    call = turn.state.call(command.call_id)
-    policy = turn.state.queue(command.queue)
-    if call.stage not in _BEFORE_QUEUE:
-        return  # it waits already, or is over: a report given twice
-    turn.happened(
-        ev.CallQueued(
-            at=turn.now,
-            call_id=call.call_id,
-            queue=policy.name,
-            priority=policy.priority if command.priority is None else command.priority,
-            skills=command.skills,
-            queued_at=min(command.queued_at or turn.now, turn.now),
-        )
-    )
-    match_call(turn, call.call_id)
-    turn.wish(fx.RecordInteraction(call=turn.state.calls[call.call_id]))
 
 
 def report_ringing(turn: Turn, command: cmd.ReportRinging) -> None:
@@ -114,6 +98,7 @@ def report_answer(turn: Turn, command: cmd.ReportAnswer) -> None:
         )
     )
     settle_reservation(turn, command.reservation_id)
+    forget_steps(turn, call)
     turn.wish(fx.RecordInteraction(call=turn.state.calls[call.call_id]))
 
 
@@ -187,9 +172,12 @@ def _give_up_ringing(turn: Turn, call: Call, agent_id: AgentId, reason: str) -> 
     if call.reservation_id is not None:
         settle_reservation(turn, call.reservation_id)
         turn.wish(fx.StopRinging(call_id=call.call_id, reservation_id=call.reservation_id))
-    bench(turn, turn.state.agents[agent_id], reason)
+    agent = turn.state.agents[agent_id]
+    bench(turn, agent, reason)
     if turn.state.pool.has_item(call.call_id):
+        progress(turn, call.call_id)
         match_call(turn, call.call_id)
+    agent_left(turn, agent)
 
 
 def adopt_talk(turn: Turn, command: cmd.AdoptTalk) -> None:
@@ -266,6 +254,8 @@ def _end(turn: Turn, call: Call, reason: Reason) -> None:
         ev.CallEnded(at=turn.now, call_id=call.call_id, queue=call.queue, termination=termination, wait_seconds=waited)
     )
     turn.wish(fx.RecordInteraction(call=ended))
+    if call.stage in {CallStage.WAITING, CallStage.RESERVED}:
+        forget_steps(turn, call)
     if freed is not None:
         match_agent(turn, freed)
 
@@ -288,6 +278,7 @@ def _cancel_reservation(turn: Turn, call: Call) -> AgentId | None:
     turn.wish(fx.StopRinging(call_id=call.call_id, reservation_id=call.reservation_id))
     if agent.after_call is not None:
         bench(turn, agent, agent.after_call.reason)
+        agent_left(turn, agent)
         return None
     turn.happened(ev.AgentBecameReady(at=turn.now, agent_id=agent.agent_id, idle_since=agent.idle_since or turn.now))
     return agent.agent_id
@@ -298,6 +289,8 @@ def _result(turn: Turn, call: Call, reason: Reason, waited: float | None) -> Res
         return Result.ANSWERED
     if reason is Reason.SERVICE_ERROR:
         return Result.FAILED
+    if call.turned_away is not None:
+        return Result.TURNED_AWAY
     if call.queue is None:
         return Result.COMPLETED_IN_IVR if reason is Reason.FLOW_ENDED else Result.LEFT_IVR
     limit = turn.state.queue(call.queue).short_abandon_time.total_seconds()

@@ -32,6 +32,7 @@ class TicketCard(Struct, frozen=True, kw_only=True):
     created_at: datetime
     queue: str = ""
     contact_name: str = ""
+    owner_agent_id: str = ""
 
 
 class RecentCallCard(Struct, frozen=True, kw_only=True):

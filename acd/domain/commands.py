@@ -14,7 +14,7 @@ from acd.domain.agent import AgentProfile
 from acd.domain.call import Call, IvrStep, Reason
 from acd.domain.caller import Caller, CallerContext
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId
-from acd.domain.queue import QueuePolicy
+from acd.domain.queue import QueuePolicy, RoutingRules
 from routing.model import Requirements
 
 
@@ -29,6 +29,7 @@ class ConfigureQueues(Command, frozen=True, kw_only=True):
     """The whole set of queues, at start and at each reload. Queues with calls inside are kept until empty."""
 
     queues: tuple[QueuePolicy, ...]
+    rules: RoutingRules = RoutingRules()
 
 
 class RegisterAgent(Command, frozen=True, kw_only=True):
@@ -123,6 +124,27 @@ class EnqueueCall(Command, frozen=True, kw_only=True):
     priority: int | None = None  # None: the queue's
     skills: Requirements = ()  # needed besides the queue's own
     queued_at: datetime | None = None  # earlier than now: an age kept across a restart
+    is_back: bool = False  # it waited before control was lost: it need not be let in again
+    place_at: datetime | None = None  # from when its place counts, if not from `queued_at`: a callback keeps its place
+
+
+class AdjustPlace(Command, frozen=True, kw_only=True):
+    """Let a waiting call's place count from `place_at`. What is reported as its wait does not change."""
+
+    call_id: CallId
+    place_at: datetime
+
+
+class ReachStep(Command, frozen=True, kw_only=True):
+    """A reserve time, or the time up to a routing step, has passed."""
+
+    call_id: CallId
+
+
+class WatchReserve(Command, frozen=True, kw_only=True):
+    """Somebody may have waited so long that the queue's reserve is called up."""
+
+    queue: QueueName
 
 
 class ReportRinging(Command, frozen=True, kw_only=True):

@@ -25,6 +25,13 @@ class RingAgent(Effect, frozen=True, kw_only=True):
     offer_time: timedelta
 
 
+class TurnAway(Effect, frozen=True, kw_only=True):
+    """Say this to the caller, in their language if it is there, and end the call."""
+
+    call_id: CallId
+    announcement: tuple[tuple[str, str], ...]  # language and sentence
+
+
 class StopRinging(Effect, frozen=True, kw_only=True):
     """The reservation is over but the phone may still ring."""
 

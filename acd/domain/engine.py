@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
-from acd.domain import agent_rules, call_rules
+from acd.domain import agent_rules, call_rules, reserves, waiting_rules
 from acd.domain import commands as cmd
-from acd.domain.assignment import why_waiting
+from acd.domain.estimates import Outlook, outlook
 from acd.domain.events import Event
+from acd.domain.explanations import why_waiting
 from acd.domain.ids import CallId
 from acd.domain.state import State
 from acd.domain.turn import Decision, Turn
@@ -33,7 +34,10 @@ _RULES: dict[type[cmd.Command], Callable[[Turn, Any], None]] = {
     cmd.IdentifyCaller: call_rules.identify_caller,
     cmd.RecordIvrPath: call_rules.record_ivr_path,
     cmd.KeepKeyedTicket: call_rules.keep_keyed_ticket,
-    cmd.EnqueueCall: call_rules.enqueue_call,
+    cmd.EnqueueCall: waiting_rules.enqueue_call,
+    cmd.AdjustPlace: waiting_rules.adjust_place,
+    cmd.ReachStep: waiting_rules.reach_step,
+    cmd.WatchReserve: reserves.watch_reserve,
     cmd.ReportRinging: call_rules.report_ringing,
     cmd.ReportAnswer: call_rules.report_answer,
     cmd.ReportNoAnswer: call_rules.report_no_answer,
@@ -59,6 +63,7 @@ class Engine:
         """
         turn = Turn(self.state, now)
         _RULES[type(command)](turn, command)
+        reserves.tend(turn)
         return turn.decision()
 
     def replay(self, events: Iterable[Event]) -> None:
@@ -68,5 +73,8 @@ class Engine:
 
     def why_waiting(self, call_id: CallId) -> tuple[str, ...]:
         """One line per agent: the first reason why this waiting call is not theirs."""
-        call = self.state.call(call_id)
-        return why_waiting(self.state.agents, call, self.state.requirements_of(call))
+        return why_waiting(self.state, self.state.call(call_id))
+
+    def outlook(self, call_id: CallId) -> Outlook:
+        """Where a call stands in its queue, for how long, and what is in its way."""
+        return outlook(self.state, self.state.call(call_id))

@@ -7,10 +7,10 @@ from datetime import datetime
 from msgspec import Struct
 
 from acd.domain.agent import AfterCall, AgentProfile
-from acd.domain.call import Call, IvrStep, Termination
+from acd.domain.call import Call, IvrStep, Ring, Termination
 from acd.domain.caller import Caller, CallerContext
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId
-from acd.domain.queue import QueuePolicy
+from acd.domain.queue import QueuePolicy, RoutingRules
 from routing.model import Requirements
 
 
@@ -20,6 +20,7 @@ class Event(Struct, frozen=True, kw_only=True, tag=True):
 
 class QueuesConfigured(Event, frozen=True, kw_only=True):
     queues: tuple[QueuePolicy, ...]
+    rules: RoutingRules = RoutingRules()
 
 
 class AgentRegistered(Event, frozen=True, kw_only=True):
@@ -101,6 +102,44 @@ class CallQueued(Event, frozen=True, kw_only=True):
     priority: int
     skills: Requirements
     queued_at: datetime
+    place_at: datetime | None = None
+    step: int = 0
+    rings: tuple[Ring, ...] = ()
+    ring: int = 0
+    ring_since: datetime | None = None
+
+
+class PlaceAdjusted(Event, frozen=True, kw_only=True):
+    call_id: CallId
+    place_at: datetime
+
+
+class StepReached(Event, frozen=True, kw_only=True):
+    """The call asks for less from now on, is kept for other agents, or no longer kept. `cause`: `time`, `nobody_able`,
+    `wait_too_long`; of a ring `reserve_over`, `preferred_away`."""
+
+    call_id: CallId
+    queue: QueueName
+    step: int
+    ring: int
+    cause: str
+
+
+class CallOverflowed(Event, frozen=True, kw_only=True):
+    """Not let into `queue`, or sent on from it. `to_queue` None: turned away with an announcement."""
+
+    call_id: CallId
+    queue: QueueName
+    cause: str  # an OverflowCause, or `step`
+    to_queue: QueueName | None
+
+
+class ReserveCalledUp(Event, frozen=True, kw_only=True):
+    queue: QueueName
+
+
+class ReserveStoodDown(Event, frozen=True, kw_only=True):
+    queue: QueueName
 
 
 class CallReserved(Event, frozen=True, kw_only=True):

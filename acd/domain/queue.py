@@ -3,20 +3,96 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from enum import StrEnum
 
 from msgspec import Struct
 
-from acd.domain.ids import QueueName
-from routing.model import Requirements
+from acd.domain.ids import AgentId, QueueName
+from acd.domain.opening import OpeningHours
+from routing import AgentChoice, Needs, PoolRules, QueueRules, Requirements
+from routing.relaxation import Step
+
+
+class PreferredBy(StrEnum):
+    TICKET_OWNER = "ticket_owner"  # of the ticket whose number the caller keyed
+    LAST_AGENT = "last_agent"  # who spoke to this caller last
+    NAMED = "named"
+
+
+class PreferredRing(Struct, frozen=True, kw_only=True):
+    """Agents for whom a call is kept for `reserve_time` before others may take it; given up early when none of them
+    can come in time."""
+
+    by: PreferredBy
+    reserve_time: timedelta
+    agents: tuple[AgentId, ...] = ()  # of `named`
+
+
+class ReservePolicy(Struct, frozen=True, kw_only=True):
+    """Agents of `group` help out while the queue is over its upper limits, until it is under the lower ones."""
+
+    group: str
+    call_up_waiting: int | None = None  # as many waiting
+    call_up_wait: timedelta | None = None  # or somebody waiting as long
+    stand_down_waiting: int = 0  # no more than this waiting
+
+
+class OverflowCause(StrEnum):
+    CLOSED = "closed"
+    TOO_MANY_WAITING = "too_many_waiting"
+    WAIT_TOO_LONG = "wait_too_long"
+    NOBODY_LOGGED_IN = "nobody_logged_in"
+    NOBODY_ABLE = "nobody_able"
+
+
+class Overflow(Struct, frozen=True, kw_only=True):
+    """At the door of a queue: when `cause` holds, on to another queue, or a sentence and the end of the call."""
+
+    cause: OverflowCause
+    limit: float = 0.0  # of `too_many_waiting` calls, of `wait_too_long` seconds
+    queue: QueueName | None = None
+    announcement: tuple[tuple[str, str], ...] = ()  # language and sentence, when there is no queue
+
+
+class RoutingRules(PoolRules, frozen=True, kw_only=True):
+    """What holds for all queues together."""
+
+    seed: int = 0  # of weighted random choices
 
 
 class QueuePolicy(Struct, frozen=True, kw_only=True):
     name: QueueName
     label: str
     requirements: Requirements = ()
+    any_of: tuple[Requirements, ...] = ()
+    none_of: Requirements = ()
     language_is_skill: bool = False
     priority: int = 5
     offer_time: timedelta = timedelta(seconds=15)
     wrap_up_time: timedelta = timedelta(seconds=30)
     service_level_time: timedelta = timedelta(seconds=20)
     short_abandon_time: timedelta = timedelta(seconds=5)
+    agent_choice: AgentChoice = AgentChoice.LONGEST_IDLE
+    most_in_a_row: int = 0
+    steps: tuple[Step, ...] = ()
+    preferred: tuple[PreferredRing, ...] = ()
+    reserve: ReservePolicy | None = None
+    hours: OpeningHours | None = None
+    overflow: tuple[Overflow, ...] = ()
+
+    def rules(self) -> QueueRules:
+        return QueueRules(
+            agent_choice=self.agent_choice,
+            target_seconds=self.service_level_time.total_seconds(),
+            most_in_a_row=self.most_in_a_row,
+            reserve_group=self.reserve.group if self.reserve else "",
+        )
+
+    def needs_with(self, extra: Requirements) -> Needs:
+        """The queue's own needs and these; of one skill asked for twice the higher level counts."""
+        if not extra:
+            return Needs(self.requirements, self.any_of, self.none_of)
+        levels: dict[str, int] = {}
+        for skill, level in (*self.requirements, *extra):
+            levels[skill] = max(level, levels.get(skill, 0))
+        return Needs(tuple(sorted(levels.items())), self.any_of, self.none_of)

@@ -13,9 +13,10 @@ from acd.domain.agent import Agent, AgentState
 from acd.domain.call import Call, CallStage
 from acd.domain.errors import UnknownAgentError, UnknownCallError, UnknownQueueError
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId
-from acd.domain.queue import QueuePolicy
-from routing import Candidate, Pool, WorkItem
-from routing.model import Requirements, canonical
+from acd.domain.queue import OverflowCause, QueuePolicy, ReservePolicy, RoutingRules
+from acd.domain.tallies import Tallies
+from routing import AgentChoice, Pool, Requirements, WorkItem
+from routing.relaxation import Stage, stages_of
 
 
 class State:
@@ -25,7 +26,11 @@ class State:
         self.calls: dict[CallId, Call] = {}
         self.agents: dict[AgentId, Agent] = {}
         self.queues: dict[QueueName, QueuePolicy] = {}
-        self.pool = Pool()  # waiting calls and ready agents
+        self.rules = RoutingRules()
+        self.pool = Pool()  # waiting calls, agents logged in and ready
+        self.tallies = Tallies()
+        self._reserves: tuple[tuple[QueueName, ReservePolicy], ...] = ()
+        self._stages: dict[tuple[QueueName, Requirements, int], tuple[Stage, ...]] = {}  # once per distinct needs
 
     # questions -----------------------------------------------------------------------------------------------
 
@@ -54,15 +59,33 @@ class State:
             return None
         return call
 
-    def requirements_of(self, call: Call) -> Requirements:
-        policy = self.queue(QueueName(call.queue or ""))
+    def stages_of(self, call: Call) -> tuple[Stage, ...]:
+        """What this call asks for, stage by stage of its queue's routing steps."""
+        return self.stages_for(self.queue(QueueName(call.queue or "")), call, call.skills)
+
+    def stages_for(self, policy: QueuePolicy, call: Call, skills: Requirements) -> tuple[Stage, ...]:
+        """The same for a call that is, or would be, in this queue with these skills asked for besides."""
         language = ((call.language, 1),) if policy.language_is_skill and call.language else ()
-        if not call.skills and not language:
-            return policy.requirements
-        levels: dict[str, int] = {}
-        for skill, level in (*policy.requirements, *call.skills, *language):
-            levels[skill] = max(level, levels.get(skill, 0))
-        return canonical(levels)
+        signature = (policy.name, (*skills, *language), call.priority)
+        stages = self._stages.get(signature)
+        if stages is None:
+            stages = stages_of(policy.needs_with(signature[1]), call.priority, policy.steps)
+            self._stages[signature] = stages
+        return stages
+
+    def stage_of(self, call: Call) -> Stage:
+        stages = self.stages_of(call)
+        return stages[min(call.step, len(stages) - 1)]
+
+    @property
+    def reserves(self) -> tuple[tuple[QueueName, ReservePolicy], ...]:
+        """Queues that have a reserve."""
+        return self._reserves
+
+    def oldest_in(self, name: QueueName) -> datetime:
+        """Since when the longest waiting call of a queue waits. Raises ValueError when nobody does. A scan."""
+        calls = (self.calls[CallId(item.item_id)] for item in self.pool.items_of(name))
+        return min(call.queued_at or call.started_at for call in calls)
 
     # change --------------------------------------------------------------------------------------------------
 
@@ -80,12 +103,20 @@ class State:
         return agent
 
     def _wait(self, call: Call) -> None:
-        queued_at = call.queued_at or call.started_at
-        item = WorkItem(call.call_id, self.requirements_of(call), call.priority, queued_at.timestamp())
-        self.pool.add_item(item)
+        place_at = call.place_at or call.queued_at or call.started_at
+        stage = self.stage_of(call)
+        only = call.rings[call.ring].agents if call.is_kept else ()
+        self.pool.add_item(
+            WorkItem(call.call_id, stage.needs, stage.priority, place_at.timestamp(), call.queue or "", only)
+        )
 
-    def _offer_agent(self, agent: Agent, idle_since: datetime) -> None:
-        self.pool.add_candidate(Candidate(agent.agent_id, agent.profile.skills, idle_since.timestamp()))
+    def _wait_anew(self, call: Call) -> None:
+        if self.pool.has_item(call.call_id):
+            self.pool.remove_item(call.call_id)
+            self._wait(call)
+
+    def _offer_agent(self, agent: Agent, idle_since: datetime, at: datetime) -> None:
+        self.pool.add_candidate(self.tallies.candidate(agent, idle_since, at))
 
     def _leave_pool(self, agent_id: AgentId) -> None:
         if self.pool.has_candidate(agent_id):
@@ -109,10 +140,13 @@ def _queues_configured(state: State, event: ev.QueuesConfigured) -> None:
     new = {policy.name: policy for policy in event.queues}
     used = {call.queue for call in state.calls.values() if call.queue}
     state.queues = {name: policy for name, policy in state.queues.items() if name in used} | new
+    state.rules = event.rules
+    state.tallies.seed = event.rules.seed
+    state._stages.clear()
+    state._reserves = tuple((name, policy.reserve) for name, policy in state.queues.items() if policy.reserve)
+    state.pool.configure(event.rules, {name: policy.rules() for name, policy in state.queues.items()})
     for call in state.calls.values():
-        if call.stage is CallStage.WAITING:
-            state.pool.remove_item(call.call_id)
-            state._wait(call)
+        state._wait_anew(call)
 
 
 def _agent_registered(state: State, event: ev.AgentRegistered) -> None:
@@ -122,25 +156,32 @@ def _agent_registered(state: State, event: ev.AgentRegistered) -> None:
     state.agents[agent_id] = agent
     if state.pool.has_candidate(agent_id):
         state.pool.remove_candidate(agent_id)
-        state._offer_agent(agent, agent.idle_since or event.at)
+        state._offer_agent(agent, agent.idle_since or event.at, event.at)
+    if agent.state is not AgentState.LOGGED_OUT:
+        state.pool.log_in(agent_id, agent.profile.skills)
 
 
 def _agent_removed(state: State, event: ev.AgentRemoved) -> None:
     state._leave_pool(event.agent_id)
+    state.pool.log_out(event.agent_id)
+    state.tallies.forget(event.agent_id)
     del state.agents[event.agent_id]
 
 
 def _agent_logged_in(state: State, event: ev.AgentLoggedIn) -> None:
     state._settle(event.agent_id, AgentState.NOT_READY, event.at, reason="logged_in", after_call=None)
+    state.pool.log_in(event.agent_id, state.agents[event.agent_id].profile.skills)
+    state.tallies.logged_in(event.agent_id, event.at)
 
 
 def _agent_logged_out(state: State, event: ev.AgentLoggedOut) -> None:
     state._settle(event.agent_id, AgentState.LOGGED_OUT, event.at, after_call=None, idle_since=None)
+    state.pool.log_out(event.agent_id)
 
 
 def _agent_became_ready(state: State, event: ev.AgentBecameReady) -> None:
     state._settle(event.agent_id, AgentState.READY, event.at, idle_since=event.idle_since, after_call=None)
-    state._offer_agent(state.agents[event.agent_id], event.idle_since)
+    state._offer_agent(state.agents[event.agent_id], event.idle_since, event.at)
 
 
 def _agent_became_not_ready(state: State, event: ev.AgentBecameNotReady) -> None:
@@ -194,6 +235,8 @@ def _ticket_keyed(state: State, event: ev.TicketKeyed) -> None:
 
 
 def _call_queued(state: State, event: ev.CallQueued) -> None:
+    if state.pool.has_item(event.call_id):
+        state.pool.remove_item(event.call_id)  # it moves from another queue
     call = state._replace_call(
         event.call_id,
         event.at,
@@ -203,11 +246,48 @@ def _call_queued(state: State, event: ev.CallQueued) -> None:
         priority=event.priority,
         skills=event.skills,
         queued_at=event.queued_at,
+        place_at=event.place_at,
+        step=event.step,
+        rings=event.rings,
+        ring=event.ring,
+        ring_since=event.ring_since,
+        turned_away=None,
     )
     state._wait(call)
 
 
+def _place_adjusted(state: State, event: ev.PlaceAdjusted) -> None:
+    state._wait_anew(state._replace_call(event.call_id, event.at, place_at=event.place_at))
+
+
+def _step_reached(state: State, event: ev.StepReached) -> None:
+    call = state.calls[event.call_id]
+    ring_since = call.ring_since if event.ring == call.ring else event.at
+    call = state._replace_call(event.call_id, event.at, step=event.step, ring=event.ring, ring_since=ring_since)
+    state._wait_anew(call)
+
+
+def _call_overflowed(state: State, event: ev.CallOverflowed) -> None:
+    if event.to_queue is None:
+        state._replace_call(event.call_id, event.at, turned_away=OverflowCause(event.cause))
+    else:
+        left = (*state.calls[event.call_id].left_queues, event.queue)
+        state._replace_call(event.call_id, event.at, left_queues=left)
+
+
+def _reserve_called_up(state: State, event: ev.ReserveCalledUp) -> None:
+    state.pool.call_up_reserve(event.queue)
+
+
+def _reserve_stood_down(state: State, event: ev.ReserveStoodDown) -> None:
+    state.pool.stand_down_reserve(event.queue)
+
+
 def _call_reserved(state: State, event: ev.CallReserved) -> None:
+    if state.queues[event.queue].agent_choice is AgentChoice.WEIGHTED_RANDOM:
+        drawn = state.pool.agent_key(event.call_id, event.agent_id)[0]
+        state.tallies.draws_stand_at = max(state.tallies.draws_stand_at, drawn)
+    state.tallies.offered(event.agent_id, event.queue, event.at)
     state.pool.remove_item(event.call_id)
     state._replace_call(
         event.call_id,
@@ -218,6 +298,7 @@ def _call_reserved(state: State, event: ev.CallReserved) -> None:
         attempts=event.attempt,
         offered_at=event.at,
         ringing_at=None,
+        reasons=event.reasons,
     )
     state._settle(
         event.agent_id,
@@ -235,6 +316,7 @@ def _agent_rang(state: State, event: ev.AgentRang) -> None:
 def _reservation_accepted(state: State, event: ev.ReservationAccepted) -> None:
     state._replace_call(event.call_id, event.at, stage=CallStage.TALKING, answered_at=event.at)
     state._replace_agent(event.agent_id, state=AgentState.TALKING, since=event.at)
+    state.tallies.answered(event.agent_id, event.queue, event.at)
 
 
 def _talk_adopted(state: State, event: ev.TalkAdopted) -> None:
@@ -247,6 +329,7 @@ def _talk_adopted(state: State, event: ev.TalkAdopted) -> None:
         call_id=call.call_id,
         after_call=event.after_call,
     )
+    state.pool.log_in(event.agent_id, state.agents[event.agent_id].profile.skills)
 
 
 def _back_to_queue(
@@ -278,6 +361,10 @@ def _wrap_up_started(state: State, event: ev.WrapUpStarted) -> None:
 
 
 def _wrap_up_ended(state: State, event: ev.WrapUpEnded) -> None:
+    call = state.calls[event.call_id]
+    if call.answered_at is not None and call.talk_ended_at is not None:
+        seconds = (call.talk_ended_at - call.answered_at).total_seconds() + event.wrap_up_seconds
+        state.tallies.handled(event.agent_id, event.queue, seconds, event.at)
     state._replace_agent(event.agent_id, call_id=None, wrap_up_until=None, idle_since=event.at)
     state._forget_if_over(event.call_id)
 
@@ -307,6 +394,11 @@ _CHANGES: dict[type[ev.Event], Callable[[State, Any], None]] = {
     ev.IvrPathRecorded: _ivr_path_recorded,
     ev.TicketKeyed: _ticket_keyed,
     ev.CallQueued: _call_queued,
+    ev.PlaceAdjusted: _place_adjusted,
+    ev.StepReached: _step_reached,
+    ev.CallOverflowed: _call_overflowed,
+    ev.ReserveCalledUp: _reserve_called_up,
+    ev.ReserveStoodDown: _reserve_stood_down,
     ev.CallReserved: _call_reserved,
     ev.AgentRang: _agent_rang,
     ev.ReservationAccepted: _reservation_accepted,

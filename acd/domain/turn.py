@@ -31,5 +31,9 @@ class Turn:
     def wish(self, effect: Effect) -> None:
         self._effects.append(effect)
 
+    def concerns(self, queue: str) -> bool:
+        """Whether anything has happened so far that names this queue."""
+        return any(getattr(event, "queue", None) == queue for event in self._events)
+
     def decision(self) -> Decision:
         return Decision(tuple(self._events), tuple(self._effects))

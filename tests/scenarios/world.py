@@ -81,7 +81,15 @@ class World:
     # time and what was seen
 
     async def settle(self) -> None:
-        """Until nothing more happens without time passing."""
+        """Until nothing more happens without time passing; records gather no longer than
+        until now, unless the desk does not take them."""
+        for _ in range(50):
+            await asyncio.sleep(0)
+        writer = self.core.writer
+        async with asyncio.timeout(10):
+            while len(writer) and not writer.trouble:
+                writer._hurry.set()
+                await asyncio.sleep(0.001)
         for _ in range(50):
             await asyncio.sleep(0)
 

@@ -4,11 +4,13 @@ included, and what must hold after each of them."""
 from __future__ import annotations
 
 from collections import Counter
+from copy import deepcopy
 from datetime import datetime, timedelta
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec.structs import replace
 
 from acd.domain import commands as cmd
 from acd.domain import effects as fx
@@ -21,8 +23,17 @@ from acd.domain.errors import DomainError
 from acd.domain.ids import AgentId, CallId, QueueName, agent_id_of, call_id_of, reservation_id_of
 from acd.domain.journal_format import decode_event, encode_event
 from acd.domain.metrics import QueueStatistics
+from acd.domain.queue import (
+    Overflow,
+    OverflowCause,
+    PreferredBy,
+    PreferredRing,
+    ReservePolicy,
+    RoutingRules,
+)
 from acd.domain.state import State
-from routing import shortfalls
+from routing import AgentChoice, ItemChoice, shortfalls
+from routing.relaxation import Step
 from tests.unit.acd.domain.floor import START, policy, profile
 
 LOGINS = st.sampled_from(["alice", "bob", "carol", "dave"])
@@ -41,13 +52,42 @@ PEOPLE: tuple[type[cmd.Command], ...] = (
     cmd.RejectReservation,
     cmd.EndWrapUp,
     cmd.EnqueueCall,
+    cmd.AdjustPlace,
 )
-SITE = (policy("support", support=1), policy("orders", wrap_up_seconds=0, orders=1), policy("plain"))
+RICH = replace(
+    policy("support", support=1),
+    agent_choice=AgentChoice.WEIGHTED_RANDOM,
+    most_in_a_row=1,
+    steps=(
+        Step(after=timedelta(seconds=8), drop=("support",), priority=3),
+        Step(after=timedelta(seconds=20), queue="orders"),
+    ),
+    preferred=(
+        PreferredRing(by=PreferredBy.NAMED, reserve_time=timedelta(seconds=5), agents=(agent_id_of("alice"),)),
+        PreferredRing(
+            by=PreferredBy.NAMED, reserve_time=timedelta(seconds=4), agents=(agent_id_of("bob"), agent_id_of("carol"))
+        ),
+    ),
+)
+ORDERS_POLICY = replace(
+    policy("orders", wrap_up_seconds=0, orders=1),
+    reserve=ReservePolicy(group="network", call_up_waiting=2, call_up_wait=timedelta(seconds=15)),
+    steps=(Step(after=timedelta(seconds=30), queue="support"),),  # a loop, which `guichet check` would refuse
+)
+DOOR = replace(
+    policy("plain"),
+    overflow=(
+        Overflow(cause=OverflowCause.NOBODY_LOGGED_IN, announcement=(("fr", "Fermé."),)),
+        Overflow(cause=OverflowCause.TOO_MANY_WAITING, limit=1, queue=QueueName("support")),
+    ),
+)
+SITE = (RICH, ORDERS_POLICY, DOOR)
 
 
 def picture(state: State) -> tuple[object, ...]:
     pool = state.pool
-    return (dict(state.calls), dict(state.agents), dict(state.queues), set(pool._items), set(pool._candidates))
+    inside = (set(pool._items), set(pool._idle), dict(pool._present), set(pool._reserves))
+    return (dict(state.calls), dict(state.agents), dict(state.queues), *inside, deepcopy(state.tallies))
 
 
 class AnyDay(RuleBasedStateMachine):
@@ -157,6 +197,10 @@ class AnyDay(RuleBasedStateMachine):
         queued_at = self.now - timedelta(seconds=age)
         self.give(cmd.EnqueueCall(call_id=call, queue=queue, skills=needs, priority=priority, queued_at=queued_at))
 
+    @rule(call=CALLS, age=SECONDS)
+    def adjust_place(self, call: CallId, age: float) -> None:
+        self.give(cmd.AdjustPlace(call_id=call, place_at=self.now - timedelta(seconds=age)))
+
     @rule(call=CALLS, attempt=st.integers(1, 3), kind=st.sampled_from([cmd.ReportRinging, cmd.ReportNoAnswer]))
     def report_anything(self, call: CallId, attempt: int, kind: type[cmd.ReportRinging]) -> None:
         self.give(kind(call_id=call, reservation_id=reservation_id_of(call, attempt)))
@@ -192,7 +236,8 @@ class AnyDay(RuleBasedStateMachine):
     @rule(kept=st.sets(st.sampled_from(SITE)), needs=st.booleans())
     def configure(self, kept: set[object], needs: bool) -> None:
         extra = (policy("plain", network=2),) if needs else ()
-        self.give(cmd.ConfigureQueues(queues=tuple(queue for queue in SITE if queue in kept) + extra))
+        rules = RoutingRules(item_choice=ItemChoice.GREATEST_NEED, priority_worth_seconds=10, seed=3)
+        self.give(cmd.ConfigureQueues(queues=tuple(queue for queue in SITE if queue in kept) + extra, rules=rules))
 
     @rule(seconds=SECONDS)
     def pass_time(self, seconds: float) -> None:
@@ -246,16 +291,25 @@ class AnyDay(RuleBasedStateMachine):
         waiting = [call for call in state.calls.values() if call.stage is CallStage.WAITING]
         for call in waiting:
             for agent in ready:
-                assert shortfalls(state.requirements_of(call), agent.profile.skills)
+                if call.is_kept:
+                    assert agent.agent_id not in call.rings[call.ring].agents
+                    continue
+                assert shortfalls(state.pool.needs_of(call.call_id), agent.profile.skills)
         assert set(state.pool._items) == {call.call_id for call in waiting}
-        assert set(state.pool._candidates) == {agent.agent_id for agent in ready}
+        assert set(state.pool._idle) == {agent.agent_id for agent in ready}
+        present = {agent.agent_id for agent in state.agents.values() if agent.state is not AgentState.LOGGED_OUT}
+        assert set(state.pool._present) == present
 
     @invariant()
     def whoever_may_get_stuck_has_a_timer(self) -> None:
         state = self.engine.state
         offers = {f"offer:{call.reservation_id}" for call in state.calls.values() if call.stage is CallStage.RESERVED}
         wrap_ups = {f"wrap_up:{agent.agent_id}" for agent in state.agents.values() if agent.state is AgentState.WRAP_UP}
-        assert set(self.timers) == offers | wrap_ups
+        kept_later = {key for key in self.timers if key.startswith(("step:", "reserve:"))}
+        assert set(self.timers) - kept_later == offers | wrap_ups
+        for call in state.calls.values():
+            if call.stage is CallStage.WAITING and (call.is_kept or call.step + 1 < len(state.stages_of(call))):
+                assert f"step:{call.call_id}" in self.timers, call
 
     @invariant()
     def the_standby_agrees(self) -> None:
@@ -299,6 +353,7 @@ class AnyDay(RuleBasedStateMachine):
                 if agent.state is not AgentState.LOGGED_OUT:
                     self.give(cmd.MakeReady(agent_id=agent.agent_id))
         assert not state.calls
+        self.pass_time(60)
         assert not self.timers
         assert {agent.state for agent in state.agents.values()} <= {AgentState.READY, AgentState.LOGGED_OUT}
         assert self.accepted == self.committed

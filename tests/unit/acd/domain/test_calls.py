@@ -146,6 +146,7 @@ def test_a_call_goes_to_the_agent_with_a_ring_and_a_net_under_it() -> None:
     assert floor.seen(ev.CallReserved)[0].reasons == (
         "meets support>=1",
         "idle longest among the eligible, since 09:00:00",
+        "first by priority 5, then by age: 0 s in the queue",
     )
 
 

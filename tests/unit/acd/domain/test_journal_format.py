@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import msgspec
 import pytest
 
 from acd.domain import events as ev
 from acd.domain.agent import AfterCall, AgentProfile, AgentState
-from acd.domain.call import Call, IvrStep, Reason, Result, Termination
+from acd.domain.call import Call, IvrStep, Reason, Result, Ring, Termination
 from acd.domain.caller import Caller, CallerContext, Certainty, ContactCard, RecentCallCard, TicketCard
 from acd.domain.ids import QueueName, agent_id_of, call_id_of, reservation_id_of
 from acd.domain.journal_format import decode_event, encode_event
-from acd.domain.queue import QueuePolicy
+from acd.domain.opening import OpeningHours, SpecialDay, Window
+from acd.domain.queue import (
+    Overflow,
+    OverflowCause,
+    PreferredBy,
+    PreferredRing,
+    QueuePolicy,
+    ReservePolicy,
+    RoutingRules,
+)
+from routing import AgentChoice, ItemChoice, Taste
+from routing.relaxation import Step
 
 AT = datetime(2026, 11, 23, 9, 0, 0, 123456, tzinfo=UTC)
 HOSTILE = 'Zoë \u202e <b>"\'\\\r\n\x00 😀 {"type":"CallEnded"}'
@@ -42,10 +53,32 @@ POLICY = QueuePolicy(
     offer_time=timedelta(seconds=0.25),
     wrap_up_time=timedelta(),
     service_level_time=timedelta(days=2, microseconds=1),
+    any_of=((("fr", 1), ("en", 1)),),
+    none_of=(("trainee", 1),),
+    agent_choice=AgentChoice.WEIGHTED_RANDOM,
+    steps=(Step(after=timedelta(seconds=20), levels=(("network", 1),), queue="orders"),),
+    preferred=(PreferredRing(by=PreferredBy.NAMED, reserve_time=timedelta(seconds=9), agents=(AGENT,)),),
+    reserve=ReservePolicy(group="second", call_up_waiting=9, call_up_wait=timedelta(minutes=1)),
+    hours=OpeningHours(
+        zone="Europe/Paris",
+        week=((Window(time(8), time(18)),),) * 7,
+        special=(SpecialDay(date(2026, 12, 25)),),
+    ),
+    overflow=(Overflow(cause=OverflowCause.CLOSED, announcement=(("fr", HOSTILE),)),),
 )
 OFFER = {"at": AT, "call_id": CALL, "queue": QUEUE, "reservation_id": RESERVATION, "agent_id": AGENT}
 EVENTS: list[ev.Event] = [
-    ev.QueuesConfigured(at=AT, queues=(POLICY,)),
+    ev.QueuesConfigured(
+        at=AT,
+        queues=(POLICY,),
+        rules=RoutingRules(item_choice=ItemChoice.GREATEST_NEED, priority_worth_seconds=60.0, seed=7),
+    ),
+    ev.AgentRegistered(
+        at=AT,
+        profile=AgentProfile(
+            agent_id=AGENT, login="alice", name="A", extension="1001", taste=Taste(("a", "b"), (("a", 70),))
+        ),
+    ),
     ev.AgentRegistered(
         at=AT,
         profile=AgentProfile(agent_id=AGENT, login="alice", name=HOSTILE, extension="1001", skills=(("network", 100),)),
@@ -73,6 +106,22 @@ EVENTS: list[ev.Event] = [
     ev.IvrPathRecorded(at=AT, call_id=CALL, path=(IvrStep("main", "1", "incident"), IvrStep("x")), language="en"),
     ev.TicketKeyed(at=AT, call_id=CALL, context=CONTEXT),
     ev.CallQueued(at=AT, call_id=CALL, queue=QUEUE, priority=0, skills=(("network", 3),), queued_at=AT),
+    ev.CallQueued(
+        at=AT,
+        call_id=CALL,
+        queue=QUEUE,
+        priority=0,
+        skills=(),
+        queued_at=AT,
+        place_at=AT,
+        rings=(Ring((AGENT,), timedelta(seconds=9), PreferredBy.LAST_AGENT),),
+        ring_since=AT,
+    ),
+    ev.PlaceAdjusted(at=AT, call_id=CALL, place_at=AT),
+    ev.StepReached(at=AT, call_id=CALL, queue=QUEUE, step=1, ring=0, cause="time"),
+    ev.CallOverflowed(at=AT, call_id=CALL, queue=QUEUE, cause="closed", to_queue=None),
+    ev.ReserveCalledUp(at=AT, queue=QUEUE),
+    ev.ReserveStoodDown(at=AT, queue=QUEUE),
     ev.CallReserved(
         at=AT,
         call_id=CALL,

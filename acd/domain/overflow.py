@@ -1,0 +1,57 @@
+"""At the door of a queue: may this call come in, and if not, where to?"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from acd.domain.agent import AgentState
+from acd.domain.call import Call
+from acd.domain.ids import QueueName
+from acd.domain.queue import Overflow, OverflowCause, QueuePolicy
+from acd.domain.state import State
+from routing import Requirements
+from routing.eligibility import is_eligible
+from routing.estimate import expected_wait
+
+
+def overflow_at_door(
+    state: State, call: Call, policy: QueuePolicy, skills: Requirements, now: datetime
+) -> Overflow | None:
+    """The first of the queue's overflow rules that holds for this call; None: it may come in."""
+    return next((rule for rule in policy.overflow if _holds(state, call, policy, skills, rule, now)), None)
+
+
+def _holds(  # noqa: PLR0917  # each is a thing of its own
+    state: State, call: Call, policy: QueuePolicy, skills: Requirements, rule: Overflow, now: datetime
+) -> bool:
+    match rule.cause:
+        case OverflowCause.CLOSED:
+            return policy.hours is not None and not policy.hours.is_open(now)
+        case OverflowCause.TOO_MANY_WAITING:
+            return state.pool.waiting_in(policy.name) >= rule.limit
+        case OverflowCause.NOBODY_LOGGED_IN:
+            return all(agent.state is AgentState.LOGGED_OUT for agent in state.agents.values())
+        case OverflowCause.NOBODY_ABLE:
+            return not _able(state, call, policy, skills)
+        case OverflowCause.WAIT_TOO_LONG:
+            expected = _expected_wait(state, call, policy, skills)
+            return expected is not None and expected > rule.limit
+
+
+def _able(state: State, call: Call, policy: QueuePolicy, skills: Requirements) -> list[AgentState]:
+    """What those who are logged in and could ever take this call, at any of the queue's steps, are doing."""
+    stages = state.stages_for(policy, call, skills)
+    return [
+        agent.state
+        for agent in state.agents.values()
+        if agent.state is not AgentState.LOGGED_OUT
+        and any(is_eligible(stage.needs, dict(agent.profile.skills)) for stage in stages)
+    ]
+
+
+def _expected_wait(state: State, call: Call, policy: QueuePolicy, skills: Requirements) -> float | None:
+    """Of one more at the end of this queue."""
+    able = [doing for doing in _able(state, call, policy, skills) if doing is not AgentState.NOT_READY]
+    idle = sum(doing is AgentState.READY for doing in able)
+    ahead = state.pool.waiting_in(QueueName(policy.name))
+    return expected_wait(ahead, idle, len(able), state.tallies.handle_seconds(policy.name))

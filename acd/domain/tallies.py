@@ -1,0 +1,84 @@
+"""What agents have done since log-in: by this routing tells who is next. Changed by events alone."""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import datetime
+from hashlib import blake2b
+from math import log
+
+from acd.domain.agent import Agent, Tally
+from acd.domain.ids import AgentId, QueueName
+from routing import Candidate
+
+RECENT = 30  # handle times kept per queue, for estimates
+
+
+class Tallies:
+    def __init__(self) -> None:
+        self.seed = 0
+        self.draws_stand_at = 0.0  # weighted random: the winner's draw, where those who come free begin
+        self._of: dict[AgentId, Tally] = {}
+        self._offers = 0
+        self._handle_seconds: dict[QueueName, deque[float]] = {}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Tallies) and vars(self) == vars(other)
+
+    __hash__ = None  # type: ignore[assignment]  # it changes
+
+    def of(self, agent_id: AgentId, now: datetime) -> Tally:
+        tally = self._of.get(agent_id)
+        if tally is None:
+            tally = self._of[agent_id] = Tally(logged_in_at=now)
+        return tally
+
+    def handle_seconds(self, queue: QueueName) -> deque[float]:
+        """Talk and wrap-up of the latest calls of this queue."""
+        return self._handle_seconds.setdefault(queue, deque(maxlen=RECENT))
+
+    def logged_in(self, agent_id: AgentId, at: datetime) -> None:
+        self._of[agent_id] = Tally(logged_in_at=at)
+
+    def forget(self, agent_id: AgentId) -> None:
+        self._of.pop(agent_id, None)
+
+    def candidate(self, agent: Agent, idle_since: datetime, at: datetime) -> Candidate:
+        """This agent as routing sees an idle one."""
+        tally = self.of(agent.agent_id, at)
+        tally.times_ready += 1
+        return Candidate(
+            agent.agent_id,
+            agent.profile.skills,
+            idle_since.timestamp(),
+            occupancy=tally.occupancy(at),
+            calls=tally.calls,
+            taken=tally.taken,
+            last_offers=tally.last_offers,
+            row=tally.row,
+            draw=_exponential(f"{self.seed}|{agent.agent_id}|{tally.times_ready}"),
+            draw_from=self.draws_stand_at,
+            taste=agent.profile.taste,
+        )
+
+    def offered(self, agent_id: AgentId, queue: QueueName, at: datetime) -> None:
+        tally = self.of(agent_id, at)
+        self._offers += 1
+        tally.taken[queue] = tally.taken.get(queue, 0) + 1
+        tally.last_offers[queue] = self._offers
+
+    def answered(self, agent_id: AgentId, queue: QueueName, at: datetime) -> None:
+        tally = self.of(agent_id, at)
+        tally.calls += 1
+        last, times = tally.row
+        tally.row = (queue, times + 1 if last == queue else 1)
+
+    def handled(self, agent_id: AgentId, queue: QueueName, seconds: float, at: datetime) -> None:
+        self.of(agent_id, at).handled_seconds += seconds
+        self.handle_seconds(queue).append(seconds)
+
+
+def _exponential(text: str) -> float:
+    """Of mean 1, made from a text: the same in any process."""
+    number = int.from_bytes(blake2b(text.encode(), digest_size=7).digest(), "big")  # 56 bits
+    return -log((number + 1) / (2**56 + 1))
