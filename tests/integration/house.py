@@ -9,7 +9,7 @@ async with open_house(asterisk, folder) as house, house.service():
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -56,6 +56,10 @@ _QUICK_QUEUE = {
     "wrap_up_time_seconds": 8,
     "short_abandon_seconds": 1,
 }
+
+
+def _is_over(interaction: ticketing.Interaction) -> bool:
+    return interaction.ended_at is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,13 +272,15 @@ class House:
         await until(is_there, f"the call is {stage}", every=0.05)
         return found[0]
 
-    async def interaction(self, number: str, *, is_over: bool = True) -> ticketing.Interaction:
-        """The caller's interaction, once written (and, if wanted, its end is)."""
+    async def interaction(
+        self, number: str, like: Callable[[ticketing.Interaction], bool] = _is_over
+    ) -> ticketing.Interaction:
+        """The caller's interaction, once it is written and like that: by default, once its end is."""
         found: list[ticketing.Interaction] = []
 
         async def is_there() -> bool:
             everything = await self.desk.interactions_since(self.clock.now() - timedelta(minutes=10))
-            found[:] = [item for item in everything if item.caller_given == number and (item.ended_at or not is_over)]
+            found[:] = [item for item in everything if item.caller_given == number and like(item)]
             return bool(found)
 
         await until(is_there, "the interaction is in the database", every=0.05)

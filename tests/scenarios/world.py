@@ -85,6 +85,12 @@ class World:
         for _ in range(50):
             await asyncio.sleep(0)
 
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """For what the service does in real time (writing to the desk)."""
+        async with asyncio.timeout(10):
+            while not condition():  # noqa: ASYNC110  # watched from outside
+                await asyncio.sleep(0.01)
+
     async def pass_time(self, seconds: float) -> None:
         assert self._timers is not None
         await self.settle()
