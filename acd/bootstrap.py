@@ -198,6 +198,7 @@ async def open_guichet(site: Site, secrets: Secrets) -> AsyncIterator[Guichet]:
         await _find_asterisk(site, telephony)
         metrics = Metrics()
         metrics.watch(core.screens)
+        metrics.watch_desk(lambda: len(core.writer), lambda: core.writer.set_aside)
         core.dispatcher.add_listener(metrics.hear)
         app = build_app(
             WebServices(

@@ -147,6 +147,11 @@ class CallFlow:
         if not self._wished.done():
             self._wished.set_result(None)
 
+    def heard_answer(self) -> None:
+        """The switch told that the phone this call rings has been answered."""
+        if self.dialled is not None:
+            self._channel.heard_answer()
+
     # arriving ------------------------------------------------------------------------------------------------
 
     def _start(self, route: Route) -> None:
@@ -202,7 +207,8 @@ class CallFlow:
                 return interpreter.advance(session, Played())
             case Collect():
                 session, step_after = interpreter.advance(session, await self._collect(step))
-                await self._channel.set_state(ivr_session=interpreter.dump(session))
+                if not (isinstance(step_after, EnterQueue) and lookup.done()):  # else the place in the queue says it
+                    await self._channel.set_state(ivr_session=interpreter.dump(session))
                 return session, step_after
             case Check():
                 await lookup

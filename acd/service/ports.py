@@ -151,6 +151,9 @@ class CallerChannel(ABC):
     async def dial(self, extension: str, offer_time: timedelta) -> DialStatus:
         """Ring an agent's phone and stay until it is over: not answered, or talked and hung up."""
 
+    def heard_answer(self) -> None:  # noqa: B027  # a hint: those who have no use for it leave it
+        """The switch says that the phone now dialled has been answered: nobody need ask how the ringing ended."""
+
     @abstractmethod
     async def finish(self) -> None:
         """Say that this call is done and hang up."""

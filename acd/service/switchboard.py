@@ -106,6 +106,8 @@ class Switchboard:
             case LegAnswered(linkedid, extension):
                 if call := self._reserved_for(linkedid, extension):
                     self._services.submit(cmd.ReportAnswer(call_id=call[0], reservation_id=call[1]))
+                    if flow := self._flows.get(call[0]):
+                        flow.heard_answer()
                 elif call_id_of(linkedid) not in self._services.state.calls:
                     self._adopt(linkedid, extension)
             case CallerGone(linkedid):

@@ -53,7 +53,7 @@ _OPENINGS = {
 }
 _QUICK_QUEUE = {
     "offer_time_seconds": OFFER_SECONDS,
-    "wrap_up_time_seconds": 8,
+    "wrap_up_time_seconds": 5,
     "short_abandon_seconds": 1,
 }
 
