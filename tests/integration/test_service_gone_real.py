@@ -29,7 +29,7 @@ from tests.integration.hearing import (
     opening,
     since,
 )
-from tests.integration.house import MAIN, OFFER_SECONDS, WELCOME, House, Ring, Seat, open_house
+from tests.integration.house import MAIN, SHORT_OFFER_SECONDS, WELCOME, House, Ring, Seat, open_house
 from tests.integration.screen import Screen
 from tests.integration.waiting import PATIENCE, until
 
@@ -151,9 +151,9 @@ async def test_a_talk_that_outlives_the_service_ends_on_a_ticket(house: House, w
     number = house.new_number()
     async with AsyncExitStack() as stack:
         async with house.service() as process:
-            alice = await stack.enter_async_context(house.agent("Alice Martin"))
+            alice = await stack.enter_async_context(house.agent("Alice Martin", skills={"orders": 1}))
             call = await stack.enter_async_context(house.caller(number))
-            await house.walk(call)
+            await house.walk(call, choice="2")
             ring = await alice.takes(number)
             answered = await house.interaction(number, lambda item: item.answered_at is not None)
             os.kill(process, signal.SIGKILL)
@@ -300,15 +300,15 @@ async def test_calls_that_wait_while_ami_is_away_are_routed_afterwards(detoured:
 async def test_a_call_answered_while_ami_is_away_is_known_as_talking_afterwards(detoured: House, relay: Relay) -> None:
     """Ringing needs no AMI; the answer is told by it. Missed, it must not cost the talk, nor the agent's state."""
     house, number = detoured, detoured.new_number()
-    async with house.agent() as alice, house.caller(number) as call:
-        await house.walk(call)
+    async with house.agent(skills={"orders": 1}) as alice, house.caller(number) as call:
+        await house.walk(call, choice="2")
         ring = await alice.rings(number)
         await relay.cut()
         ring.call.answer()
         await asyncio.gather(hears_tone(call, LOW), hears_tone(ring.call, HIGH))
         await relay.restore()
         await alice.screen.becomes("talking")
-        await hears_tone(call, LOW, fresh_seconds=OFFER_SECONDS + 4)  # past the engine's own limit for a ring
+        await hears_tone(call, LOW, fresh_seconds=SHORT_OFFER_SECONDS + 4)  # past the engine's own limit for a ring
         await ring.call.hang_up()
         committed = await alice.wraps_up(code="solved")
         interaction = await house.interaction(number)
