@@ -231,6 +231,10 @@ class Desk(ABC):
         know of a talk that went on without it."""
 
     @abstractmethod
+    async def unsettled_calls(self, since: datetime) -> list[Call]:
+        """Answered calls as last recorded, started at `since` or later, that have no ticket and no word on them yet."""
+
+    @abstractmethod
     async def record_interactions(self, calls: Sequence[Call]) -> None:
         """Write interactions, one per Linkedid; idempotent."""
 

@@ -280,6 +280,18 @@ async def test_a_call_under_way_is_found_as_it_was_recorded(world: DeskWorld) ->
         assert await world.desk.call_under_way(linkedid) is None
 
 
+async def test_answered_calls_without_a_word_on_them_are_found_until_they_have_their_ticket(world: DeskWorld) -> None:
+    answered = call_of("1.1")
+    abandoned = replace(call_of("2.1"), answered_at=None, talk_ended_at=None, agent_id=None)
+    old = replace(call_of("3.1"), started_at=START - after(3600), queued_at=START - after(3590))
+    await world.desk.record_interactions([answered, abandoned, old])
+    (found,) = await world.desk.unsettled_calls(START)
+    for name in ("linkedid", "queue", "agent_id", "answered_at", "talk_ended_at", "ended_at", "termination"):
+        assert getattr(found, name) == getattr(answered, name), name
+    await world.desk.commit_ticket(CommitTicket(call=found, agent_id=ALICE, to_qualify=True, wrap_up_ended_at=START))
+    assert await world.desk.unsettled_calls(START) == []
+
+
 async def test_hostile_callers_are_recorded_like_others(world: DeskWorld) -> None:
     await world.desk.record_interactions([call_of("1.1", "\x00\ud800" * 100, "<b>\x00'\ud800\r\n" * 1000)])
     assert await world.known_interactions() == {"1.1": "answered"}
