@@ -23,7 +23,7 @@ from pathlib import Path
 
 import structlog
 
-from acd.adapters.asterisk.ami import AmiAddress
+from acd.adapters.asterisk.ami import AmiAddress, AmiLoginRefusedError, AmiUnreachableError
 from acd.adapters.asterisk.caller import AgiCallerChannel
 from acd.adapters.asterisk.fastagi import AgiSession, FastAgiServer
 from acd.adapters.asterisk.local import APOLOGY
@@ -171,7 +171,11 @@ async def open_guichet(site: Site, secrets: Secrets) -> AsyncIterator[Guichet]:
         prompts = await _prepared_prompts(site)
         journal = await stack.enter_async_context(open_journal(settings.journal.redis_url, tasks))
         telephony = AsteriskTelephony(
-            _ami_address(site, secrets), clock, tasks, deadline=settings.asterisk.ami.deadline_seconds
+            _ami_address(site, secrets),
+            clock,
+            tasks,
+            deadline=settings.asterisk.ami.deadline_seconds,
+            ping_interval=settings.asterisk.ami.ping_seconds,
         )
         core = build_core(
             site,
@@ -191,9 +195,10 @@ async def open_guichet(site: Site, secrets: Secrets) -> AsyncIterator[Guichet]:
         stack.push_async_callback(_write_what_is_left, core.writer)
         agi = await stack.enter_async_context(_agi_server(site, secrets, core))
         await stack.enter_async_context(telephony.connected())
-        await telephony.link.ready(settings.asterisk.ami.deadline_seconds)
+        await _find_asterisk(site, telephony)
         metrics = Metrics()
         metrics.watch(core.screens)
+        metrics.watch_desk(lambda: len(core.writer), lambda: core.writer.set_aside)
         core.dispatcher.add_listener(metrics.hear)
         app = build_app(
             WebServices(
@@ -221,6 +226,22 @@ async def open_guichet(site: Site, secrets: Secrets) -> AsyncIterator[Guichet]:
             agi_port=agi.port,
             http_port=http_port,
         )
+
+
+async def _find_asterisk(site: Site, telephony: AsteriskTelephony) -> None:
+    """A refused login is for somebody to mend; an Asterisk that is not there yet is waited for while all else works."""
+    ami = site.settings.asterisk.ami
+    where = f"Asterisk's manager interface at {ami.host}:{ami.port}"
+    try:
+        await telephony.link.ready(ami.deadline_seconds)
+    except AmiLoginRefusedError as error:
+        raise AmiLoginRefusedError(
+            f"{where} refuses user {ami.username} ({error}): give both sides the same secret; this side takes it from"
+            " GUICHET_AMI_SECRET, GUICHET_AMI_SECRET_FILE or the data directory, Asterisk from manager.conf"
+            " (`guichet asterisk config --print` shows what belongs there)"
+        ) from error
+    except AmiUnreachableError as error:
+        log.warning("asterisk_not_there", where=where, error=str(error), hint="`guichet asterisk up` starts one")
 
 
 def prompts_of(site: Site) -> PromptLibrary:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import quote
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, field_validator, model_validator
 
 from acd.secrets import read_secret_file
 from acd.shipped import shipped_config
@@ -178,6 +178,12 @@ class Settings(_Section):
     queues: Mapping[Name, QueueSettings]
     flows: tuple[Path, ...] = ()  # IVR files besides the shipped ones, beside the site file
 
+    @field_validator("numbers", "queues", mode="before")
+    @classmethod
+    def _without_the_dropped(cls, value: object) -> object:
+        """`"100": null` in a site file takes a shipped number (or queue) away."""
+        return {key: item for key, item in value.items() if item is not None} if isinstance(value, dict) else value
+
     @property
     def data_dir(self) -> Path:
         """Where Guichet keeps what it owns: database, prompts, secrets, Asterisk's rendered configuration."""
@@ -248,4 +254,13 @@ def load_settings(
     layers.append(_environment_layer(environment))
     if overrides:
         layers.append(Source.of_data(dict(overrides), "command line"))
-    return merge(layers).validate(Settings)
+    settings = merge(layers).validate(Settings)
+    return settings if chosen is None else _beside(chosen.absolute().parent, settings)
+
+
+def _beside(folder: Path, settings: Settings) -> Settings:
+    """Paths in a site file are meant from where it stands."""
+    recordings = settings.prompts.recordings
+    prompts = settings.prompts.model_copy(update={"recordings": recordings and folder / recordings.expanduser()})
+    flows = tuple(folder / path.expanduser() for path in settings.flows)
+    return settings.model_copy(update={"flows": flows, "prompts": prompts})

@@ -35,6 +35,7 @@ MEAN_HANDLE_SECONDS = 9.0  # ring, talk and wrap-up of the demo's people
 AGENTS_READY_LIMIT = 60.0
 LAST_CALLS_LIMIT = 90.0  # after the last caller has rung
 LAST_WRAP_UPS_LIMIT = 15.0
+WATCH_INTERVAL = 0.5
 SEED = 20261121
 
 
@@ -142,7 +143,9 @@ class Play:
                 for phone in phones:
                     await phone.is_registered.wait()
             self._options.say(f"{len(phones)} agents are ready; callers ring {self._hotline}")
+            watch = group.create_task(self._watch_calls())
             await self._call_all_day(group)
+            watch.cancel()
             await self._last_wrap_ups(screens)
             for actor in actors:
                 actor.cancel()
@@ -198,6 +201,26 @@ class Play:
             case Trouble(text=text):
                 self._seen.troubles.append(f"{agent}: {text}")
 
+    async def _watch_calls(self) -> None:
+        """Callers whom the visitor answers talk as well, though no simulated phone tells so."""
+        async with self._supervisor() as http:
+            while True:
+                async with http.get("/api/v1/calls") as response:
+                    for call in await response.json():
+                        if call["stage"] == "talking" and (seen := self._on_line.get(call["number"])):
+                            seen.has_talked = True
+                await asyncio.sleep(WATCH_INTERVAL)
+
+    @asynccontextmanager
+    async def _supervisor(self) -> AsyncIterator[aiohttp.ClientSession]:
+        """The API as a supervisor sees it."""
+        body = {"login": SUPERVISOR, "password": self._password, "token": True}
+        async with aiohttp.ClientSession(self.url) as http:
+            async with http.post("/api/v1/session", json=body) as response:
+                token = (await response.json())["token"]
+            http.headers["Authorization"] = f"Bearer {token}"
+            yield http
+
     def _talks_with(self, part: AgentPart, number: str) -> None:
         self._options.say(f"    {part.name} answers")
         if call := self._on_line.get(number):
@@ -212,13 +235,8 @@ class Play:
     # after ---------------------------------------------------------------------------------------------------
 
     async def queue_figures(self) -> list[dict[str, Any]]:
-        """As a supervisor sees them."""
-        body = {"login": SUPERVISOR, "password": self._password, "token": True}
-        async with aiohttp.ClientSession(self.url) as http:
-            async with http.post("/api/v1/session", json=body) as response:
-                token = (await response.json())["token"]
-            async with http.get("/api/v1/queues", headers={"Authorization": f"Bearer {token}"}) as response:
-                figures: list[dict[str, Any]] = await response.json()
+        async with self._supervisor() as http, http.get("/api/v1/queues") as response:
+            figures: list[dict[str, Any]] = await response.json()
         return figures
 
     def summary(self, interactions: tuple[ticketing.Interaction, ...], queues: list[dict[str, Any]]) -> Summary:

@@ -131,21 +131,26 @@ class CallFlow:
         if self._facts.stage == Stage.WAITING and self._knows_queue():
             self._settle_ring()
             await lookup
-            await self._wait_for_agent(self._place_kept())
+            await self._wait_for_agent(self._place_kept(route), self._facts.ivr_session)
             return
-        step = await self._walk_menu(route, lookup)
+        session, step = await self._walk_menu(route, lookup)
         if isinstance(step, HangUp):
             self._services.submit(cmd.EndCall(call_id=self.call_id, reason=Reason.FLOW_ENDED))
             await self._channel.finish()
             return
         await lookup  # the agent's screen shows who calls
-        await self._wait_for_agent(self._place_in(step))
+        await self._wait_for_agent(self._place_in(step), interpreter.dump(session))
 
     def ring(self, wish: RingAgent) -> None:
         """The engine found an agent. Called from within its decision, after the screen-pop went out."""
         self._wish = wish
         if not self._wished.done():
             self._wished.set_result(None)
+
+    def heard_answer(self) -> None:
+        """The switch told that the phone this call rings has been answered."""
+        if self.dialled is not None:
+            self._channel.heard_answer()
 
     # arriving ------------------------------------------------------------------------------------------------
 
@@ -178,7 +183,7 @@ class CallFlow:
 
     # in the menu ---------------------------------------------------------------------------------------------
 
-    async def _walk_menu(self, route: Route, lookup: asyncio.Task[None]) -> EnterQueue | HangUp:
+    async def _walk_menu(self, route: Route, lookup: asyncio.Task[None]) -> tuple[Session, EnterQueue | HangUp]:
         session, step = self._enter_menu(route)
         try:
             await self._channel.set_state(stage=Stage.IVR, ivr_session=interpreter.dump(session))
@@ -187,7 +192,7 @@ class CallFlow:
             while True:
                 self._record_path(session)
                 if isinstance(step, EnterQueue | HangUp):
-                    return step
+                    return session, step
                 session, step = await self._perform(session, step, lookup)
         except CallerHungUpError:
             self._record_path(interpreter.advance(session, CallerGone())[0])
@@ -202,7 +207,8 @@ class CallFlow:
                 return interpreter.advance(session, Played())
             case Collect():
                 session, step_after = interpreter.advance(session, await self._collect(step))
-                await self._channel.set_state(ivr_session=interpreter.dump(session))
+                if not (isinstance(step_after, EnterQueue) and lookup.done()):  # else the place in the queue says it
+                    await self._channel.set_state(ivr_session=interpreter.dump(session))
                 return session, step_after
             case Check():
                 await lookup
@@ -286,18 +292,27 @@ class CallFlow:
         log.error("queue_of_caller_unknown", call_id=self.call_id, queue=self._facts.queue)
         return False
 
-    def _place_kept(self) -> cmd.EnqueueCall:
-        known = self._services.state.calls.get(self.call_id)
+    def _place_kept(self, route: Route) -> cmd.EnqueueCall:
+        """The channel carries the way through the menu, and with it the skills that were asked for there."""
+        skills: Mapping[str, int] = {}
+        if self._facts.ivr_session:
+            try:
+                session = interpreter.resume(route.flow, self._facts.ivr_session)
+                self._record_path(session)
+                step = interpreter.step_of(session)
+                skills = step.skills if isinstance(step, EnterQueue) else session.skills
+            except SessionStateError as error:
+                log.warning("ivr_session_not_resumed", call_id=self.call_id, error=str(error))
         return cmd.EnqueueCall(
             call_id=self.call_id,
             queue=QueueName(self._facts.queue),
             priority=self._facts.priority,
-            skills=known.skills if known else (),
+            skills=canonical(skills),
             queued_at=self._facts.queued_at,
         )
 
-    async def _wait_for_agent(self, place: cmd.EnqueueCall) -> None:
-        await self._channel.set_state(**self._state_of(place))
+    async def _wait_for_agent(self, place: cmd.EnqueueCall, ivr_session: str) -> None:
+        await self._channel.set_state(**self._state_of(place), ivr_session=ivr_session)
         self._services.submit(place)
         while True:
             if not self._wished.done():

@@ -151,6 +151,9 @@ class CallerChannel(ABC):
     async def dial(self, extension: str, offer_time: timedelta) -> DialStatus:
         """Ring an agent's phone and stay until it is over: not answered, or talked and hung up."""
 
+    def heard_answer(self) -> None:  # noqa: B027  # a hint: those who have no use for it leave it
+        """The switch says that the phone now dialled has been answered: nobody need ask how the ringing ended."""
+
     @abstractmethod
     async def finish(self) -> None:
         """Say that this call is done and hang up."""
@@ -226,6 +229,10 @@ class Desk(ABC):
     async def call_under_way(self, linkedid: str) -> Call | None:
         """The call as last recorded, if it reached a queue and is not over: what a service that was restarted can
         know of a talk that went on without it."""
+
+    @abstractmethod
+    async def unsettled_calls(self, since: datetime) -> list[Call]:
+        """Answered calls as last recorded, started at `since` or later, that have no ticket and no word on them yet."""
 
     @abstractmethod
     async def record_interactions(self, calls: Sequence[Call]) -> None:

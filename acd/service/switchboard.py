@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 
 import structlog
 
@@ -16,6 +17,7 @@ from acd.service.ports import (
     CallerGone,
     CallerHungUpError,
     ControlLostError,
+    DeskError,
     LegAnswered,
     LegRinging,
     LiveChannels,
@@ -27,6 +29,7 @@ log = structlog.get_logger(__name__)
 # A call whose flow fails is brought back by the dialplan. After so many failures it is ended with an apology:
 # music for ever would be worse.
 MOST_FAILURES = 3
+UNSETTLED_TIME = timedelta(days=2)  # how far back calls without a ticket are looked for after a restart
 
 
 class Switchboard:
@@ -106,6 +109,8 @@ class Switchboard:
             case LegAnswered(linkedid, extension):
                 if call := self._reserved_for(linkedid, extension):
                     self._services.submit(cmd.ReportAnswer(call_id=call[0], reservation_id=call[1]))
+                    if flow := self._flows.get(call[0]):
+                        flow.heard_answer()
                 elif call_id_of(linkedid) not in self._services.state.calls:
                     self._adopt(linkedid, extension)
             case CallerGone(linkedid):
@@ -118,6 +123,18 @@ class Switchboard:
                 # Asterisk's list and the sessions race: a call under control has its own word on when it ends.
                 controlled = {flow.linkedid for flow in self._flows.values()}
                 self._services.submit(cmd.Reconcile(live_linkedids=linkedids | controlled, observed_at=observed_at))
+                self._services.tasks.start(self._settle(linkedids | controlled), "settle_calls")
+
+    async def _settle(self, live_linkedids: frozenset[str]) -> None:
+        """Talks that ended while no service looked on, and wrap-ups that died with one, get their tickets."""
+        try:
+            calls = await self._services.desk.unsettled_calls(self._services.clock.now() - UNSETTLED_TIME)
+        except DeskError as error:
+            log.warning("calls_not_settled", error=str(error))
+            return
+        for call in calls:
+            if call.linkedid not in live_linkedids:
+                self._services.submit(cmd.SettleCall(call=call))
 
     def _adopt(self, linkedid: str, extension: str) -> None:
         """Somebody talks of whom the engine knows nothing: the service was restarted meanwhile."""

@@ -34,7 +34,8 @@ def log_in(services: WebServices, session: Session) -> None:
 def be_logged_in(services: WebServices, session: Session) -> None:
     """The session outlives a restart of the service; the engine's knowledge of who is logged in may not."""
     agent = services.dispatcher.state.agents.get(session.agent_id)
-    if agent is None or agent.state is AgentState.LOGGED_OUT:
+    is_leaving = agent is not None and agent.after_call is not None and agent.after_call.state is AgentState.LOGGED_OUT
+    if agent is None or agent.state is AgentState.LOGGED_OUT or is_leaving:
         log_in(services, session)
 
 

@@ -17,7 +17,7 @@ AGENTS = 10
 async def measure(bench: Bench) -> None:
     from_invite: dict[str, list[float]] = {}
     from_answer: dict[str, list[float]] = {}
-    for number in range(1 if bench.is_quick else 4):
+    for number in range(1 if bench.is_quick else 3):
         for turn in (PLAIN_DIAL, APP_QUEUE, GUICHET_ITSELF):
             bench.say(f"caller_to_ring, {turn.name}, round {number + 1}")
             async with turn.taken(bench.world, AGENTS) as running:
@@ -26,7 +26,7 @@ async def measure(bench: Bench) -> None:
                     Place(
                         target=turn.number,
                         numbers=bench.first_number(),
-                        count=30 if bench.is_quick else 50,
+                        count=30 if bench.is_quick else 40,
                         at_once=1,
                         most_per_second=10.0,
                         pause=0.1,

@@ -19,7 +19,7 @@ SETTLE_SECONDS = 2.0
 async def measure(bench: Bench) -> None:
     totals: dict[str, list[float]] = {}
     parts: list[list[float]] = []
-    for number in range(1 if bench.is_quick else 4):
+    for number in range(1 if bench.is_quick else 3):
         for turn in (APP_QUEUE, GUICHET_ITSELF):
             spent = await _run(bench, turn, number)
             totals.setdefault(turn.name, []).append(sum(spent))

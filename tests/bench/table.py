@@ -34,7 +34,7 @@ class Target:
 def rows(values: Values) -> Iterator[tuple[str, ...]]:
     """What, dial, app_queue, Guichet, app_queue : Guichet."""
     yield ("", "dial", "app_queue", "guichet", "ratio")
-    for load in ("10x50", "10x200", "50x50", "50x200"):
+    for load in ("10x50", "10x200", "50x200"):
         for statistic in ("p50_ms", "p95_ms", "p99_ms"):
             yield from _row(values, f"agent_free_to_ring_{load}", statistic)
     for measure in ("caller_to_ring", "answer_to_ring"):

@@ -127,6 +127,11 @@ class FakeDesk(Desk):
         call = self.recorded.get(linkedid)
         return call if call is not None and call.queue is not None and call.ended_at is None else None
 
+    async def unsettled_calls(self, since: datetime) -> list[Call]:
+        self._check()
+        calls = [call for call in self.recorded.values() if call.is_answered and call.linkedid not in self.committed]
+        return sorted((call for call in calls if call.started_at >= since), key=lambda call: call.started_at)
+
     async def record_interactions(self, calls: Sequence[Call]) -> None:
         self._check()
         for call in calls:

@@ -29,7 +29,7 @@ from tests.integration.hearing import (
     opening,
     since,
 )
-from tests.integration.house import MAIN, OFFER_SECONDS, WELCOME, House, Ring, Seat, open_house
+from tests.integration.house import MAIN, SHORT_OFFER_SECONDS, WELCOME, House, Ring, Seat, open_house
 from tests.integration.screen import Screen
 from tests.integration.waiting import PATIENCE, until
 
@@ -104,7 +104,7 @@ class People:
         await call.send_digits("2")
         found = await self.house.call_that(supervisor, self.in_menu, "waiting")
         assert found["queue"] == "orders"
-        interaction = await self.house.interaction(self.in_menu, is_over=False)
+        interaction = await self.house.interaction(self.in_menu, lambda item: item.queue == "orders")
         assert (interaction.language, interaction.ivr_path[:2]) == ("en", ("welcome:2", "main:2"))
 
 
@@ -147,6 +147,46 @@ async def _is_served(people: People, agent: Seat, number: str) -> None:
 
 @pytest.mark.parametrize("who", ["agent", "caller"])
 async def test_a_talk_that_outlives_the_service_ends_on_a_ticket(house: House, who: str) -> None:
+    """The new service finds it in Asterisk and in the database. The agent's session lives on, so does the wrap-up."""
+    number = house.new_number()
+    async with AsyncExitStack() as stack:
+        async with house.service() as process:
+            alice = await stack.enter_async_context(house.agent("Alice Martin", skills={"orders": 1}))
+            call = await stack.enter_async_context(house.caller(number))
+            await house.walk(call, choice="2")
+            ring = await alice.takes(number)
+            answered = await house.interaction(number, lambda item: item.answered_at is not None)
+            os.kill(process, signal.SIGKILL)
+            await until(lambda: alice.screen.is_lost, "the service is gone")
+        async with house.service():
+            await asyncio.gather(hears_tone(call, LOW), hears_tone(ring.call, HIGH))
+            async with house.screen(alice.user.login) as screen:
+                await screen.becomes("talking")
+                await _hangs_up(who, call, ring)
+                await screen.becomes("wrap_up")
+                if who == "agent":
+                    await screen.order("wrap-up", note="Found again.")
+                committed = await screen.frame("ticket")  # of itself when the time for the wrap-up is over
+                await screen.becomes("ready")
+            over = await house.interaction(number)
+            assert (over.termination_result, over.termination_reason) == ("answered", f"{who}_hung_up")
+            assert (over.answered_at, over.queued_at) == (answered.answered_at, answered.queued_at)
+            assert (over.agent_id, over.ivr_path) == (alice.agent_id, answered.ivr_path)
+            assert committed.data == {
+                "call_id": f"call_{over.linkedid}",
+                "number": over.ticket_number,
+                "to_qualify": who == "caller",
+            }
+
+
+async def _hangs_up(who: str, call: OutgoingCall, ring: Ring) -> None:
+    first, other = (ring.call, call) if who == "agent" else (call, ring.call)
+    await first.hang_up()
+    await other.ended(PATIENCE)
+
+
+async def test_a_session_that_outlives_the_service_keeps_the_agent_at_work(house: House) -> None:
+    """No new log-in: the page comes back by itself, during the talk, and the agent stays after it."""
     number = house.new_number()
     async with AsyncExitStack() as stack:
         async with house.service() as process:
@@ -154,27 +194,22 @@ async def test_a_talk_that_outlives_the_service_ends_on_a_ticket(house: House, w
             call = await stack.enter_async_context(house.caller(number))
             await house.walk(call)
             ring = await alice.takes(number)
-            answered = await house.interaction(number, is_over=False)
             os.kill(process, signal.SIGKILL)
             await until(lambda: alice.screen.is_lost, "the service is gone")
-        async with house.service(), house.supervisor() as supervisor:
-            await asyncio.gather(hears_tone(call, LOW), hears_tone(ring.call, HIGH))
-            first, other = (ring.call, call) if who == "agent" else (call, ring.call)
-            await first.hang_up()
-            await other.ended(PATIENCE)
-            over = await house.interaction(number)
-            assert (over.termination_result, over.agent_id) == ("answered", alice.agent_id)
-            assert (over.answered_at, over.queued_at) == (answered.answered_at, answered.queued_at)
-            await until(lambda: _has_ticket(house, number), "the call has its ticket")
-            assert await house.calls(supervisor) == []
+        async with house.service():
 
+            async def is_known_as_talking() -> bool:
+                return bool((await alice.screen.get("/api/v1/agents/me"))["state"] == "talking")
 
-async def _has_ticket(house: House, number: str) -> bool:
-    interaction = await house.interaction(number)
-    if interaction.ticket_number is None:
-        return False
-    ticket = await house.desk.find_ticket(interaction.ticket_number)
-    return ticket is not None and ticket.to_qualify
+            await until(is_known_as_talking, "the agent is known as talking")
+            await ring.call.hang_up()
+
+            async def is_over() -> bool:
+                return bool((await alice.screen.get("/api/v1/agents/me"))["state"] == "wrap_up")
+
+            await until(is_over, "the talk is over")
+            assert (await alice.screen.order("wrap-up", note="Done."))["state"] == "ready"
+            await call.ended(PATIENCE)
 
 
 class Relay:
@@ -265,15 +300,15 @@ async def test_calls_that_wait_while_ami_is_away_are_routed_afterwards(detoured:
 async def test_a_call_answered_while_ami_is_away_is_known_as_talking_afterwards(detoured: House, relay: Relay) -> None:
     """Ringing needs no AMI; the answer is told by it. Missed, it must not cost the talk, nor the agent's state."""
     house, number = detoured, detoured.new_number()
-    async with house.agent() as alice, house.caller(number) as call:
-        await house.walk(call)
+    async with house.agent(skills={"orders": 1}) as alice, house.caller(number) as call:
+        await house.walk(call, choice="2")
         ring = await alice.rings(number)
         await relay.cut()
         ring.call.answer()
         await asyncio.gather(hears_tone(call, LOW), hears_tone(ring.call, HIGH))
         await relay.restore()
         await alice.screen.becomes("talking")
-        await hears_tone(call, LOW, fresh_seconds=OFFER_SECONDS + 4)  # past the engine's own limit for a ring
+        await hears_tone(call, LOW, fresh_seconds=SHORT_OFFER_SECONDS + 4)  # past the engine's own limit for a ring
         await ring.call.hang_up()
         committed = await alice.wraps_up(code="solved")
         interaction = await house.interaction(number)

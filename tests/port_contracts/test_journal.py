@@ -180,8 +180,8 @@ async def test_a_foreign_entry_on_the_stream_is_a_clear_error(redis_url: str) ->
     stream = f"test:{uuid4().hex}"
     async with redis_journal(redis_url, stream=stream) as journal:
         redis = Redis.from_url(redis_url)
-        for fields in ({"event": '{"type": "Unheard"}'}, {"event": b"\xff"}, {"other": "1"}):
-            await redis.xadd(stream, fields)
+        for name, value in (("event", b'{"type": "Unheard"}'), ("event", b"\xff"), ("other", b"1")):
+            await redis.xadd(stream, {name: value})
             with pytest.raises(JournalError, match=stream):
                 await journal.read()
             await redis.delete(stream)

@@ -168,6 +168,7 @@ async def test_a_talk_that_outlived_the_service_is_known_again(who: str) -> None
         channel = before.caller("1.1")
         await walk_to_queue(before, channel)
         await answer(before, channel, "1001")
+        await before.core.writer.drain()
         w.desk.recorded = before.desk.recorded
         alice = w.agent("alice", "1001", support=1)
         w.telephony.hear(LiveChannels(frozenset({"1.1"}), w.clock.now()))
@@ -181,7 +182,7 @@ async def test_a_talk_that_outlived_the_service_is_known_again(who: str) -> None
         await w.settle()
         assert w.state_of(alice) is AgentState.WRAP_UP
         w.order(cmd.EndWrapUp(agent_id=alice, note="Done"))
-        await w.settle()
+        await w.core.writer.drain()
         assert w.desk.committed["1.1"].note == "Done"
         assert w.desk.recorded["1.1"].termination is not None
         assert w.desk.recorded["1.1"].termination.result is Result.ANSWERED
@@ -193,12 +194,14 @@ async def test_a_talk_that_ended_before_anybody_knew_it_again_has_its_ticket_too
         channel = before.caller("1.1")
         await walk_to_queue(before, channel)
         await answer(before, channel, "1001")
+        await before.core.writer.drain()
         w.desk.recorded = before.desk.recorded
         alice = w.agent("alice", "1001", support=1)
         w.caller("1.1", stage=Stage.WAITING, queue="support", queued_at=START, was_answered=True)
         await w.settle()
         assert w.state_of(alice) is AgentState.WRAP_UP
         await w.pass_time(30)
+        await w.core.writer.drain()
         assert w.desk.committed["1.1"].to_qualify
 
 
@@ -252,6 +255,7 @@ async def test_a_caller_who_hangs_up_while_it_rings_frees_the_agent_for_the_next
         await w.settle()
         assert second.dialled == ["1001"]
         assert w.state_of(alice) is AgentState.RESERVED
+        await w.core.writer.drain()
         assert w.desk.recorded["1.1"].termination is not None
         assert w.desk.recorded["1.1"].termination.result is Result.ABANDONED
 
@@ -355,6 +359,41 @@ async def test_a_call_that_outlived_the_service_comes_back_with_its_age() -> Non
         assert not w.core.engine.state.calls
 
 
+async def test_a_wrap_up_that_died_with_its_service_leaves_a_ticket_to_qualify() -> None:
+    async with world() as before, world() as w:
+        before.agent("alice", "1001", support=1)
+        channel = before.caller("1.1")
+        await walk_to_queue(before, channel)
+        await answer(before, channel, "1001")
+        channel.hang_up(after_talk=True)
+        await before.settle()
+        await before.core.writer.drain()
+        w.desk.recorded = before.desk.recorded
+        w.telephony.hear(LiveChannels(frozenset(), w.clock.now()))
+        await w.settle()
+        await w.core.writer.drain()
+        settled = w.desk.committed["1.1"]
+        assert (settled.to_qualify, settled.agent_id) == (True, "agent_alice")
+        w.telephony.hear(LiveChannels(frozenset(), w.clock.now()))
+        await w.settle()
+        assert len(w.desk.committed) == 1
+
+
+async def test_a_wrap_up_under_way_is_left_to_its_agent_at_a_resync() -> None:
+    async with world() as w:
+        alice = w.agent("alice", "1001", support=1)
+        channel = w.caller("1.1")
+        await walk_to_queue(w, channel)
+        await answer(w, channel, "1001")
+        channel.hang_up(after_talk=True)
+        await w.settle()
+        await w.core.writer.drain()
+        w.telephony.hear(LiveChannels(frozenset(), w.clock.now()))
+        await w.settle()
+        assert not w.desk.committed
+        assert w.state_of(alice) is AgentState.WRAP_UP
+
+
 async def test_calls_missing_after_a_resync_are_ended() -> None:
     async with world() as w:
         channel = w.caller("1.1")
@@ -402,5 +441,5 @@ async def test_records_wait_while_the_desk_is_down_and_the_pop_says_what_is_miss
         pop = w.core.screens.agent_snapshot(alice)["call"]
         assert pop.context.missing == ("contacts", "tickets", "calls")
         assert channel.dialled == ["1001"]
-        assert w.core.writer.trouble
+        await w.until(lambda: w.core.writer.trouble is not None)
         assert len(w.core.writer)

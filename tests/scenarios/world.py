@@ -81,17 +81,15 @@ class World:
     # time and what was seen
 
     async def settle(self) -> None:
-        """Until nothing more happens without time passing; records gather no longer than
-        until now, unless the desk does not take them."""
+        """Until nothing more happens without time passing."""
         for _ in range(50):
             await asyncio.sleep(0)
-        writer = self.core.writer
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """For what the service does in real time (writing to the desk)."""
         async with asyncio.timeout(10):
-            while len(writer) and not writer.trouble:
-                writer._hurry.set()
-                await asyncio.sleep(0.001)
-        for _ in range(50):
-            await asyncio.sleep(0)
+            while not condition():  # noqa: ASYNC110  # watched from outside
+                await asyncio.sleep(0.01)
 
     async def pass_time(self, seconds: float) -> None:
         assert self._timers is not None

@@ -1,6 +1,6 @@
 """Ticket numbers a caller can key on a phone: digits only, the last one a check digit.
 
-    number = (FIRST + serial) followed by its Damm digit      serial 1 -> 1000012
+    number = (FIRST + serial) followed by its Damm digit      serial 1 -> 1000015
 
 The serial comes from the store, in sequence; gaps are allowed. The Damm check digit (H. M. Damm, "Total
 anti-symmetrische Quasigruppen", 2004) catches every single wrong digit and every swap of two neighbours, the two

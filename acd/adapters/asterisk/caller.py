@@ -51,6 +51,7 @@ class AgiCallerChannel(CallerChannel):
     def __init__(self, session: AgiSession, music_class: str) -> None:
         self._session = session
         self._music_class = music_class
+        self._is_answered = False  # the phone dialled last, as far as the switch has told
         self.facts = channel_facts(session)
 
     async def set_state(self, **variables: str) -> None:
@@ -125,17 +126,24 @@ class AgiCallerChannel(CallerChannel):
         channel go on when the agent hangs up first. Dial's own bridge outlives this service."""
         target = f"PJSIP/{dialplan.phone_endpoint(extension)}"
         seconds = max(1, round(offer_time.total_seconds()))
+        self._is_answered = False
         try:
             await self._session.exec("Dial", target, str(seconds), f"gm({self._music_class})")
-            status = await self._session.get_variable("DIALSTATUS")
+            # A round trip saved between an agent's hang-up and the next ring.
+            status = "ANSWER" if self._is_answered else await self._session.get_variable("DIALSTATUS")
         except AgiHangupError:
             raise CallerHungUpError(after_talk=await self._was_answered()) from None
         except (AgiConnectionLostError, AgiDeadlineError) as error:
             raise ControlLostError(str(error)) from error
         return _DIAL_STATUS.get(status or "", DialStatus.FAILED)
 
+    def heard_answer(self) -> None:
+        self._is_answered = True
+
     async def _was_answered(self) -> bool:
         """GET VARIABLE still works on a channel that hung up, as long as AGI has it."""
+        if self._is_answered:
+            return True
         try:
             reply = await self._session.command("GET", "VARIABLE", "DIALSTATUS", deadline=timedelta(seconds=1))
         except (AgiHangupError, AgiConnectionLostError, AgiDeadlineError):

@@ -19,11 +19,21 @@ log = structlog.get_logger(__name__)
 class AsteriskTelephony(Telephony):
     """All live channels are told after each login."""
 
-    def __init__(self, address: AmiAddress, clock: Clock, tasks: BackgroundTasks, *, deadline: timedelta) -> None:
+    def __init__(
+        self,
+        address: AmiAddress,
+        clock: Clock,
+        tasks: BackgroundTasks,
+        *,
+        deadline: timedelta,
+        ping_interval: timedelta,
+    ) -> None:
         self._clock = clock
         self._tasks = tasks
         self._hear: Callable[[TelephonyFact], None] = _nobody
-        self._link = AmiLink(address, on_event=self._on_event, resync=self._resync, deadline=deadline)
+        self._link = AmiLink(
+            address, on_event=self._on_event, resync=self._resync, deadline=deadline, ping_interval=ping_interval
+        )
         self._legs: dict[str, str] = {}  # Linkedid -> the agent's channel that rings or talks
         self._stops: set[str] = set()  # Linkedids whose next leg must not ring
 

@@ -16,7 +16,7 @@ from acd.domain import commands as cmd
 from acd.domain import effects as fx
 from acd.domain import events as ev
 from acd.domain.agent import BUSY_STATES, AgentState
-from acd.domain.call import CallStage, IvrStep, Reason
+from acd.domain.call import Call, CallStage, IvrStep, Reason
 from acd.domain.caller import Caller
 from acd.domain.engine import Engine
 from acd.domain.errors import DomainError
@@ -115,6 +115,7 @@ class AnyDay(RuleBasedStateMachine):
         self.standby.replay(journal)
         self.statistics.hear(decision.events)
         self.accepted.update(event.call_id for event in decision.events if isinstance(event, ev.ReservationAccepted))
+        self.accepted.update(event.call.call_id for event in decision.events if isinstance(event, ev.TalkAdopted))
         for effect in decision.effects:
             self.carry_out(effect)
         return True
@@ -220,6 +221,24 @@ class AnyDay(RuleBasedStateMachine):
     @rule(call=CALLS)
     def lose_control(self, call: CallId) -> None:
         self.give(cmd.ReportControlLost(call_id=call))
+
+    @rule(linkedid=LINKEDIDS, agent=AGENTS, queue=QUEUES, attempts=st.integers(0, 2))
+    def find_a_talk_under_way(self, linkedid: str, agent: AgentId, queue: QueueName, attempts: int) -> None:
+        """After a restart of the service, or said by mistake."""
+        call = Call(
+            call_id=call_id_of(linkedid),
+            linkedid=linkedid,
+            channel="channel",
+            called_number="100",
+            caller=Caller(number="+33612345678"),
+            started_at=self.now - timedelta(seconds=60),
+            changed_at=self.now,
+            queue=queue,
+            agent_id=agent,
+            attempts=attempts,
+            queued_at=self.now - timedelta(seconds=50),
+        )
+        self.give(cmd.AdoptTalk(call=call))
 
     @rule(call=CALLS)
     def walk_the_menu(self, call: CallId) -> None:

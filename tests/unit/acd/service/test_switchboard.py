@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from acd.domain.ids import QueueName, call_id_of
 from acd.domain.queue import QueuePolicy
 from acd.service.ports import CallerGone, DialStatus, LegAnswered, LegRinging, LiveChannels
 from acd.service.switchboard import MOST_FAILURES
+from acd.shipped import shipped_config
 from tests.fakes.ports import START, FakeChannel
 from tests.scenarios.world import World, world
 
@@ -88,7 +90,7 @@ async def test_taking_a_call_never_raises_even_when_the_goodbye_fails(end: str) 
 
 
 async def test_a_number_that_leads_nowhere_ends_after_the_same_tries() -> None:
-    async with world() as w:
+    async with world(numbers={"100": None}) as w:
         for attempt in range(1, MOST_FAILURES + 1):
             channel = FakeChannel("1.1")
             object.__setattr__(channel.facts, "called_number", "999")
@@ -268,20 +270,30 @@ async def test_a_menu_that_leads_to_no_queue_strands_nobody() -> None:
         assert channel.dialled == ["1001"]
 
 
-async def test_a_caller_who_comes_back_still_needs_the_skills_the_menu_asked_for() -> None:
-    async with world() as w:
-        first = waiting(w)
-        await w.settle()
+@pytest.mark.parametrize("is_restarted", [False, True])
+async def test_a_caller_who_comes_back_still_needs_the_skills_the_menu_asked_for(
+    tmp_path: Path, is_restarted: bool
+) -> None:
+    hotline = (shipped_config() / "ivr" / "hotline.yaml").read_text("utf-8")
+    skilled = hotline.replace("flow: hotline", "flow: skilled").replace(
+        "queue: support\n", "queue: support\n    skills: {orders: 3}\n"
+    )
+    (tmp_path / "skilled.yaml").write_text(skilled, "utf-8")
+    site = {"flows": [str(tmp_path / "skilled.yaml")], "numbers": {"100": {"flow": "skilled"}}}
+    async with world(**site) as before, world(**site) as after:
+        first = before.caller("1.1")
+        first.key("1")
+        first.key("1")
+        await before.settle()
         first.cut()
-        await w.settle()
-        w.order(cmd.EnqueueCall(call_id=FIRST, queue=QueueName("support"), skills=(("network", 3),)))
-        w.order(cmd.ReportControlLost(call_id=FIRST))
-        again = waiting(w)
+        await before.settle()
+        w = after if is_restarted else before
+        again = waiting(w, ivr_session=first.state["ivr_session"])
         await w.settle()
         w.agent("alice", "1001", support=9)
         await w.settle()
         assert again.dialled == []
-        w.agent("bob", "1002", support=1, network=3)
+        w.agent("bob", "1002", support=1, orders=3)
         await w.settle()
         assert again.dialled == ["1002"]
 
