@@ -39,6 +39,8 @@ from acd.domain.commands import Command, ConfigureQueues, RegisterAgent
 from acd.domain.engine import Engine
 from acd.domain.ids import agent_id_of
 from acd.domain.metrics import QueueStatistics
+from acd.queue_settings import RoutingSettings
+from acd.routing_site import taste_of
 from acd.secrets import Secrets
 from acd.service.call_flow import FlowServices
 from acd.service.desk_writer import DeskWriter
@@ -110,13 +112,14 @@ def build_core(site: Site, ports: Ports) -> Core:
     dispatcher.add_listener(screens.hear)  # the screen-pop goes out here, before the effect rings the phone
 
     dispatcher.carry_out(fx.RingAgent, switchboard.ring)
+    dispatcher.carry_out(fx.TurnAway, switchboard.turn_away)
     dispatcher.carry_out(fx.StopRinging, switchboard.stop_ringing)
     dispatcher.carry_out(fx.StartTimer, lambda wish: timers.start(wish.key, wish.due_at, wish.command))
     dispatcher.carry_out(fx.CancelTimer, lambda wish: timers.cancel(wish.key))
     dispatcher.carry_out(fx.RecordInteraction, writer.record)
     dispatcher.carry_out(fx.CommitTicket, writer.commit)
 
-    dispatcher.submit(ConfigureQueues(queues=site.queue_policies()))
+    dispatcher.submit(ConfigureQueues(queues=site.queue_policies(), rules=site.routing_rules()))
     return Core(
         dispatcher=dispatcher,
         engine=engine,
@@ -127,7 +130,7 @@ def build_core(site: Site, ports: Ports) -> Core:
     )
 
 
-def profile_of(user: User) -> AgentProfile | None:
+def profile_of(user: User, routing: RoutingSettings) -> AgentProfile | None:
     """The agent that a user is; None for people without a phone."""
     if Role.AGENT not in user.roles or user.extension is None:
         return None
@@ -137,6 +140,7 @@ def profile_of(user: User) -> AgentProfile | None:
         name=user.name,
         extension=user.extension,
         skills=canonical(user.skills or {}),
+        taste=taste_of(routing, user.login),
     )
 
 
@@ -190,7 +194,7 @@ async def open_guichet(site: Site, secrets: Secrets) -> AsyncIterator[Guichet]:
                 tasks=tasks,
             ),
         )
-        await _register_agents(core, users)
+        await _register_agents(site, core, users)
         tasks.start(core.writer.run(), "desk_writer")
         stack.push_async_callback(_write_what_is_left, core.writer)
         agi = await stack.enter_async_context(_agi_server(site, secrets, core))
@@ -205,6 +209,7 @@ async def open_guichet(site: Site, secrets: Secrets) -> AsyncIterator[Guichet]:
                 dispatcher=core.dispatcher,
                 screens=core.screens,
                 why_waiting=core.engine.why_waiting,
+                outlook=core.engine.outlook,
                 users=users,
                 desk=desk,
                 clock=clock,
@@ -258,6 +263,7 @@ async def _prepared_prompts(site: Site) -> PromptLibrary:
     """No caller waits for synthesis: everything a flow can say is there before the first call."""
     prompts = prompts_of(site)
     await prompts.prepare(prompt for flow in site.flows.values() for prompt in flow.prompts())
+    await prompts.prepare(site.announcements())
     for language, text in site.settings.prompts.apology.items():
         sound = Path(f"{await prompts.render(text, language)}.wav")
         await asyncio.to_thread(_put_apology, sound, site.settings.data_dir / APOLOGY, language)
@@ -296,9 +302,9 @@ def _agi_server(site: Site, secrets: Secrets, core: Core) -> FastAgiServer:
     return FastAgiServer(asterisk.fastagi.host, asterisk.fastagi.port, take, token=secrets.agi_token)
 
 
-async def _register_agents(core: Core, users: SqlUserDirectory) -> None:
+async def _register_agents(site: Site, core: Core, users: SqlUserDirectory) -> None:
     for user in await users.all():
-        if profile := profile_of(user):
+        if profile := profile_of(user, site.settings.routing):
             core.dispatcher.submit(RegisterAgent(profile=profile))
 
 

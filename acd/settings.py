@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import quote
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from acd.queue_settings import Language, Name, QueueSettings, RoutingSettings, Seconds, Section
 from acd.secrets import read_secret_file
 from acd.shipped import shipped_config
 from ivr.errors import ConfigurationError, Problem
@@ -23,45 +23,25 @@ from ivr.source import Source, load, merge
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
-def _seconds(value: object) -> object:
-    """YAML carries plain numbers of seconds; inside they are timedeltas."""
-    if isinstance(value, bool):
-        raise ValueError("a number of seconds is expected")  # noqa: TRY004  # pydantic reports ValueErrors
-    if isinstance(value, str):
-        value = float(value)
-    try:
-        return timedelta(seconds=value) if isinstance(value, int | float) else value
-    except OverflowError:
-        raise ValueError("so many seconds are more than anybody waits") from None
-
-
-Seconds = Annotated[
-    timedelta, BeforeValidator(_seconds), PlainSerializer(timedelta.total_seconds), Field(ge=timedelta(0))
-]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 Extension = Annotated[str, Field(pattern=r"^[0-9]{2,8}$")]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ServiceSettings(_Section):
+class ServiceSettings(Section):
     node: Name
     data_dir: Path | None = None  # None: the user's data directory (see `Settings.data_dir`)
     region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
-    language: Literal["fr", "en"]
+    language: Language
     log_format: Literal["console", "json"]
 
 
-class HttpSettings(_Section):
+class HttpSettings(Section):
     host: str
     port: Port
     session_time_seconds: Seconds
     secure_cookies: bool
 
 
-class DatabaseSettings(_Section):
+class DatabaseSettings(Section):
     url: str | None = None  # None: SQLite in the data directory
     password_file: Path | None = None  # its content is put into `url`: passwords stand in no YAML and no environment
 
@@ -72,11 +52,11 @@ class DatabaseSettings(_Section):
         return self
 
 
-class JournalSettings(_Section):
+class JournalSettings(Section):
     redis_url: str | None = None  # None: in this process only
 
 
-class AmiSettings(_Section):
+class AmiSettings(Section):
     host: str
     port: Port
     username: Name
@@ -84,13 +64,13 @@ class AmiSettings(_Section):
     ping_seconds: Seconds
 
 
-class FastAgiSettings(_Section):
+class FastAgiSettings(Section):
     host: str  # where this node listens
     port: Port
     advertised_host: str | None = None  # where Asterisk finds it, when not the same
 
 
-class SipSettings(_Section):
+class SipSettings(Section):
     host: str
     port: Port
     rtp_first_port: Port
@@ -98,13 +78,13 @@ class SipSettings(_Section):
     external_address: str | None = None  # for an Asterisk behind NAT
 
 
-class TrunkSettings(_Section):
+class TrunkSettings(Section):
     name: Name
     match: tuple[str, ...]  # addresses or networks the carrier sends from
     contact: str | None = None  # "sip:carrier.example:5060", for outgoing calls
 
 
-class AgentPhonesSettings(_Section):
+class AgentPhonesSettings(Section):
     first_extension: Extension
     last_extension: Extension
 
@@ -120,12 +100,12 @@ class AgentPhonesSettings(_Section):
         return tuple(str(n) for n in range(int(self.first_extension), int(self.last_extension) + 1))
 
 
-class FallbackSettings(_Section):
+class FallbackSettings(Section):
     without_service_seconds: Seconds
     extension: str | None = None  # "context,extension,priority" of a plain fallback, else apology and hang-up
 
 
-class AsteriskSettings(_Section):
+class AsteriskSettings(Section):
     system_name: Name
     ami: AmiSettings
     fastagi: FastAgiSettings
@@ -136,38 +116,27 @@ class AsteriskSettings(_Section):
     music_class: Name
 
 
-class VoiceSettings(_Section):
+class VoiceSettings(Section):
     voice: str
     words_per_minute: Annotated[int, Field(ge=80, le=300)]
 
 
-class PromptSettings(_Section):
+class PromptSettings(Section):
     engine: tuple[str, ...]  # command template: {voice} {wpm} {output}; the text comes on standard input
-    voices: Mapping[Literal["fr", "en"], VoiceSettings]
+    voices: Mapping[Language, VoiceSettings]
     recordings: Path | None = None
-    apology: Mapping[Literal["fr", "en"], str]  # before a caller is let go because no service answers
+    apology: Mapping[Language, str]  # before a caller is let go because no service answers
 
 
-class NumberSettings(_Section):
+class NumberSettings(Section):
     """What happens to a called number."""
 
     flow: Name
     label: str = ""
-    language: Literal["fr", "en"] | None = None
+    language: Language | None = None
 
 
-class QueueSettings(_Section):
-    label: str
-    skills: Mapping[Name, Annotated[int, Field(ge=0, le=100)]] = {}
-    priority: Annotated[int, Field(ge=0, le=9)] = 5  # 0 is served first
-    language_is_skill: bool = False  # the caller's language becomes a required skill ("fr" >= 1)
-    offer_time_seconds: Seconds
-    wrap_up_time_seconds: Seconds
-    service_level_seconds: Seconds
-    short_abandon_seconds: Seconds
-
-
-class Settings(_Section):
+class Settings(Section):
     service: ServiceSettings
     http: HttpSettings
     database: DatabaseSettings
@@ -176,6 +145,7 @@ class Settings(_Section):
     prompts: PromptSettings
     numbers: Mapping[Annotated[str, Field(pattern=r"^\+?[0-9]{1,18}$")], NumberSettings]
     queues: Mapping[Name, QueueSettings]
+    routing: RoutingSettings = RoutingSettings()
     flows: tuple[Path, ...] = ()  # IVR files besides the shipped ones, beside the site file
 
     @field_validator("numbers", "queues", mode="before")

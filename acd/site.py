@@ -8,14 +8,14 @@ from pathlib import Path
 
 import structlog
 
-from acd.domain.ids import QueueName
-from acd.domain.queue import QueuePolicy
+from acd.domain.queue import QueuePolicy, RoutingRules
+from acd.routing_site import policy_of, rules_of, skills_asked_for
 from acd.service.call_flow import Route
 from acd.settings import Settings
 from ivr.errors import ConfigurationError, Problem
+from ivr.model import PromptRef
 from ivr.schema import Flow
 from ivr.validate import load_flow
-from routing.model import canonical
 
 log = structlog.get_logger(__name__)
 
@@ -38,20 +38,16 @@ class Site:
         return Route(flow=self.flows[number.flow], language=number.language)
 
     def queue_policies(self) -> tuple[QueuePolicy, ...]:
-        return tuple(
-            QueuePolicy(
-                name=QueueName(name),
-                label=queue.label,
-                requirements=canonical(queue.skills),
-                language_is_skill=queue.language_is_skill,
-                priority=queue.priority,
-                offer_time=queue.offer_time_seconds,
-                wrap_up_time=queue.wrap_up_time_seconds,
-                service_level_time=queue.service_level_seconds,
-                short_abandon_time=queue.short_abandon_seconds,
-            )
-            for name, queue in self.settings.queues.items()
-        )
+        routing = self.settings.routing
+        return tuple(policy_of(name, queue, routing) for name, queue in self.settings.queues.items())
+
+    def routing_rules(self) -> RoutingRules:
+        return rules_of(self.settings.routing)
+
+    def announcements(self) -> tuple[PromptRef, ...]:
+        """What callers may hear besides the menus' prompts."""
+        rules = (rule for queue in self.settings.queues.values() for rule in queue.overflow)
+        return tuple(PromptRef(language, text) for rule in rules for language, text in rule.announcement.items())
 
 
 def load_site(settings: Settings) -> Site:
@@ -59,7 +55,7 @@ def load_site(settings: Settings) -> Site:
     flows: dict[str, Flow] = {}
     problems: list[Problem] = []
     warnings: list[Problem] = []
-    skills = {skill for queue in settings.queues.values() for skill in queue.skills}
+    skills = skills_asked_for(settings.queues)
     for path in settings.flow_files:
         try:
             flow, found = load_flow(_read(path), str(path), known_queues=set(settings.queues), known_skills=skills)

@@ -182,8 +182,7 @@ class Pool:
             first = min([line.items[0] for line in self._benches[who.skills].lines if line.items], default=None)
             return Match(first[1], who) if first else None
         heads = [Head(*line.items[0], line.rules) for line in self._benches[who.skills].lines if line.items]
-        if named:
-            heads.append(Head(*named[0], self._rules_of(named[0][1].queue)))
+        heads += [Head(key, item, self._rules_of(item.queue)) for key, item in named or ()]  # of any queue, in any order
         queue, times = who.row
         if 0 < self._rules_of(queue).most_in_a_row <= times:
             heads = [head for head in heads if head.item.queue != queue] or heads

@@ -225,6 +225,7 @@ def _ticket_card(ticket: ticketing.Ticket) -> TicketCard:
         created_at=ticket.created_at,
         queue=ticket.queue,
         contact_name=ticket.contact_name,
+        owner_agent_id=ticket.owner_agent_id or "",
     )
 
 

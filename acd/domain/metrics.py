@@ -28,6 +28,7 @@ class QueueFigures(Struct, kw_only=True):
     short_abandoned: int = 0
     failed: int = 0
     moved: int = 0
+    overflowed: int = 0  # not let in at the door, or sent on by a routing step
     no_answers: int = 0  # reservations that ended in RONA
     answered_wait_seconds: float = 0.0
     talk_seconds: float = 0.0
@@ -76,6 +77,8 @@ class QueueStatistics:
                 self._policies |= {policy.name: policy for policy in queues}
             case ev.CallQueued(call_id=call_id, queue=queue):
                 self._queued(call_id, queue)
+            case ev.CallOverflowed(queue=queue):
+                self.of(queue).overflowed += 1
             case ev.ReservationAccepted(queue=queue, wait_seconds=waited):
                 self._answered(queue, waited)
             case ev.ReservationTimedOut(queue=queue):

@@ -38,7 +38,8 @@ def enqueue_call(turn: Turn, command: cmd.EnqueueCall) -> None:
 def _let_in(turn: Turn, call: Call, policy: QueuePolicy, place: cmd.EnqueueCall) -> bool:
     """Into this queue, or into the one it overflows to. False: turned away. A queue is tried once only."""
     tried: set[QueueName] = set()
-    while not place.is_back and policy.name not in tried:
+    is_back = place.is_back and call.turned_away is None
+    while not is_back and policy.name not in tried:
         tried.add(policy.name)
         way_out = overflow_at_door(turn.state, call, policy, place.skills, turn.now)
         if way_out is None:

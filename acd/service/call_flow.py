@@ -19,7 +19,7 @@ from acd.domain import commands as cmd
 from acd.domain.agent import NotReadyReason
 from acd.domain.call import CallStage, IvrStep, Reason
 from acd.domain.caller import CallerContext
-from acd.domain.effects import RingAgent
+from acd.domain.effects import RingAgent, TurnAway
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId, call_id_of
 from acd.domain.state import State
 from acd.service.ports import (
@@ -47,6 +47,7 @@ from ivr.model import (
     HangUp,
     Play,
     Played,
+    PromptRef,
     Session,
     Step,
 )
@@ -112,6 +113,7 @@ class CallFlow:
         self._caller = services.desk.classify(self._facts.caller_number, self._facts.caller_name)
         self._context = CallerContext()
         self._recorded_path: tuple[IvrStep, ...] = ()
+        self._farewell: TurnAway | None = None
         self._wish: RingAgent | None = None  # the latest one not yet looked at
         self._wished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.dialled: ReservationId | None = None  # the reservation whose phone rings (or talks) now
@@ -151,6 +153,12 @@ class CallFlow:
         """The switch told that the phone this call rings has been answered."""
         if self.dialled is not None:
             self._channel.heard_answer()
+
+    def turn_away(self, wish: TurnAway) -> None:
+        """The queue does not take this call. Called from within the decision."""
+        self._farewell = wish
+        if not self._wished.done():
+            self._wished.set_result(None)
 
     # arriving ------------------------------------------------------------------------------------------------
 
@@ -309,12 +317,16 @@ class CallFlow:
             priority=self._facts.priority,
             skills=canonical(skills),
             queued_at=self._facts.queued_at,
+            is_back=True,
         )
 
     async def _wait_for_agent(self, place: cmd.EnqueueCall, ivr_session: str) -> None:
         await self._channel.set_state(**self._state_of(place), ivr_session=ivr_session)
         self._services.submit(place)
         while True:
+            if self._farewell is not None:
+                await self._say_farewell(self._farewell)
+                return
             if not self._wished.done():
                 await self._channel.start_music()
             await self._channel.idle_until(self._wished)
@@ -325,6 +337,16 @@ class CallFlow:
             if await self._talked(wish):
                 break
         self._services.submit(cmd.EndCall(call_id=self.call_id, reason=Reason.AGENT_HUNG_UP))
+        await self._channel.finish()
+
+    async def _say_farewell(self, wish: TurnAway) -> None:
+        sentences = dict(wish.announcement)
+        call = self._services.state.calls.get(self.call_id)
+        language = call.language if call and call.language in sentences else next(iter(sentences), "")
+        if language:
+            prompt = PromptRef(language, sentences[language])
+            await self._channel.play(self._services.prompts.sounds_of([prompt]))
+        self._services.submit(cmd.EndCall(call_id=self.call_id, reason=Reason.FLOW_ENDED))
         await self._channel.finish()
 
     async def _talked(self, wish: RingAgent) -> bool:

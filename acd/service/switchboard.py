@@ -93,6 +93,11 @@ class Switchboard:
             cmd.ReportRingFailed(call_id=wish.call_id, reservation_id=wish.reservation_id, cause="ring_failed")
         )
 
+    def turn_away(self, wish: fx.TurnAway) -> None:
+        flow = self._flows.get(wish.call_id)
+        if flow is not None:
+            flow.turn_away(wish)
+
     def stop_ringing(self, wish: fx.StopRinging) -> None:
         flow = self._flows.get(wish.call_id)
         if flow is not None and flow.dialled == wish.reservation_id:

@@ -54,6 +54,7 @@ class CallView(Struct, frozen=True, kw_only=True):
     talk_ended_at: datetime | None
     wait_seconds: float | None
     attempt: int
+    reasons: tuple[str, ...]  # why this agent got this call
 
 
 class TicketDraftView(Struct, frozen=True, kw_only=True):
@@ -126,6 +127,7 @@ def call_view(call: Call, policy: QueuePolicy | None) -> CallView:
         talk_ended_at=call.talk_ended_at,
         wait_seconds=(until - call.queued_at).total_seconds() if until and call.queued_at else None,
         attempt=call.attempts,
+        reasons=call.reasons,
     )
 
 

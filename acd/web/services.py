@@ -8,6 +8,7 @@ from typing import Final
 
 from aiohttp import web
 
+from acd.domain.estimates import Outlook
 from acd.domain.ids import CallId
 from acd.service.dispatcher import Dispatcher
 from acd.service.ports import Clock, UserDirectory
@@ -20,7 +21,7 @@ from ticketing.api import Desk
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebServices:
     """`readiness` gives the reasons why the service cannot do its work, none when it can. `why_waiting` is the
-    engine's: one line per agent; raises UnknownCallError, UnknownQueueError."""
+    engine's: one line per agent; raises UnknownCallError, UnknownQueueError. `outlook` likewise."""
 
     dispatcher: Dispatcher
     screens: Screens
@@ -30,6 +31,7 @@ class WebServices:
     settings: Settings
     readiness: Callable[[], list[str]]
     why_waiting: Callable[[CallId], Sequence[str]]
+    outlook: Callable[[CallId], Outlook]
     metrics: Metrics
 
 

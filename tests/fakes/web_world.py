@@ -132,6 +132,7 @@ def build_world(
         settings=settings or load_settings(environment={}),
         readiness=lambda: list(unready),
         why_waiting=engine.why_waiting,
+        outlook=engine.outlook,
         metrics=metrics,
     )
     for listener in (statistics.hear, screens.hear, metrics.hear):

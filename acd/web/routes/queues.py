@@ -7,6 +7,7 @@ from datetime import datetime
 import msgspec
 
 from acd.domain.call import Call, CallStage
+from acd.domain.explanations import Obstacle
 from acd.domain.ids import CallId
 from acd.service.views import QueueView
 from acd.web.endpoint import SUPERVISORS, Exchange, NoBody, Parameter, endpoint
@@ -29,10 +30,19 @@ class CallInProgress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WhyWaiting(msgspec.Struct, frozen=True, kw_only=True):
-    """One line per agent: the first reason why this call is not theirs. Empty when the call is not waiting."""
+    """Why this call waits, as far as can be told; all empty when it does not.
+
+    `reasons`: one line per agent, the first reason why the call is not theirs; `obstacles`: the same, counted.
+    `position`: among those who ask for the same. `expected_wait_seconds`: null where it is not known.
+    """
 
     call_id: str
     reasons: list[str]
+    obstacles: list[Obstacle]
+    position: int | None
+    expected_wait_seconds: float | None
+    step: int
+    kept_for: list[str]  # agent ids
 
 
 @endpoint(
@@ -75,7 +85,16 @@ async def show_why_waiting(exchange: Exchange[NoBody]) -> WhyWaiting:
     call_id = CallId(exchange.request.match_info["call_id"])
     call = exchange.services.dispatcher.state.call(call_id)
     reasons = exchange.services.why_waiting(call_id) if call.stage is CallStage.WAITING else ()
-    return WhyWaiting(call_id=call_id, reasons=list(reasons))
+    outlook = exchange.services.outlook(call_id)
+    return WhyWaiting(
+        call_id=call_id,
+        reasons=list(reasons),
+        obstacles=list(outlook.obstacles),
+        position=outlook.position,
+        expected_wait_seconds=outlook.expected_wait_seconds,
+        step=outlook.step,
+        kept_for=list(outlook.kept_for),
+    )
 
 
 def _in_progress(call: Call) -> CallInProgress:

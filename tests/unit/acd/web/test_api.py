@@ -136,7 +136,15 @@ async def test_supervisors_see_queues_agents_and_calls(browse: Browse, world: We
         (waiting, "waiting", None),
     ]
     _, why = await sarah.send("GET", f"/api/v1/calls/{waiting}/why-waiting")
-    assert why == {"call_id": waiting, "reasons": ["Alice Martin: talking"]}
+    assert why == {
+        "call_id": waiting,
+        "reasons": ["Alice Martin: talking"],
+        "obstacles": [{"reason": "talking", "count": 1, "agents": ["Alice Martin"]}],
+        "position": 1,
+        "expected_wait_seconds": None,
+        "step": 0,
+        "kept_for": [],
+    }
     _, why = await sarah.send("GET", f"/api/v1/calls/{answered}/why-waiting")
     assert why["reasons"] == []
     assert (await sarah.send("GET", "/api/v1/calls/call_9.9/why-waiting"))[0] == 404

@@ -1,0 +1,195 @@
+"""Queues and routing of a site: checked for sense with file and line, and made into what the engine takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from acd.domain.ids import QueueName, agent_id_of
+from acd.domain.opening import OpeningHours, SpecialDay
+from acd.domain.queue import Overflow, OverflowCause, PreferredRing, QueuePolicy, ReservePolicy, RoutingRules
+from acd.queue_settings import (
+    DAYS,
+    CalendarSettings,
+    OverflowSettings,
+    QueueSettings,
+    ReserveSettings,
+    RoutingSettings,
+    StepSettings,
+)
+from ivr.errors import Problem, did_you_mean
+from ivr.source import Path, Source
+from routing import Taste
+from routing.model import canonical
+from routing.relaxation import Step
+
+Queues = Mapping[str, QueueSettings]
+
+
+def skills_asked_for(queues: Queues) -> set[str]:
+    return {
+        skill for queue in queues.values() for asked in (queue.skills, *queue.any_of, queue.exclude) for skill in asked
+    }
+
+
+# checks --------------------------------------------------------------------------------------------------------
+
+
+def check_routing(queues: Queues, routing: RoutingSettings, source: Source) -> tuple[Problem, ...]:
+    """Every rule that cannot work, in the order of the text."""
+    check = _Check(queues, routing, source)
+    return tuple(sorted({*check.names(), *check.steps(), *check.hours(), *check.loops()}))
+
+
+class _Check:
+    def __init__(self, queues: Queues, routing: RoutingSettings, source: Source) -> None:
+        self.queues, self.routing, self.source = queues, routing, source
+
+    def names(self) -> Iterator[Problem]:
+        """Queues that are not there."""
+        for path, to_queue in self._ways_out():
+            if to_queue not in self.queues:
+                yield self._unknown(path, "queue", to_queue, self.queues)
+        for login, taste in self.routing.agents.items():
+            for index, name in enumerate(taste.prefers):
+                if name not in self.queues:
+                    yield self._unknown(("routing", "agents", login, "prefers", index), "queue", name, self.queues)
+            for name in taste.allocation:
+                if name not in self.queues:
+                    yield self._unknown(("routing", "agents", login, "allocation", name), "queue", name, self.queues)
+
+    def steps(self) -> Iterator[Problem]:
+        """Steps out of order, after the last resort, or about a skill that no queue asks for."""
+        known = skills_asked_for(self.queues)
+        for name, queue in self.queues.items():
+            for index, step in enumerate(queue.steps):
+                at: Path = ("queues", name, "steps", index)
+                before = queue.steps[index - 1] if index else None
+                if before is not None and step.after_seconds < before.after_seconds:
+                    yield self.source.problem((*at, "after_seconds"), "a step cannot come before the one above it")
+                if before is not None and before.queue is not None:
+                    yield self.source.problem(at, "nothing comes after a step that sends the call to another queue")
+                for skill in (*step.levels, *step.drop):
+                    if skill not in known:
+                        yield self._unknown(at, "skill", skill, known)
+
+    def hours(self) -> Iterator[Problem]:
+        for name, queue in self.queues.items():
+            if queue.hours is not None and queue.hours not in self.routing.calendars:
+                yield self._unknown(("queues", name, "hours"), "calendar", queue.hours, self.routing.calendars)
+            for index, rule in enumerate(queue.overflow):
+                if rule.when is OverflowCause.CLOSED and queue.hours is None:
+                    at: Path = ("queues", name, "overflow", index, "when")
+                    yield self.source.problem(at, "the queue has no `hours`: it is never closed")
+
+    def loops(self) -> Iterator[Problem]:
+        """Ways by which a call could come back to a queue that it has left."""
+        leads = {name: [to for path, to in self._ways_out() if path[1] == name] for name in self.queues}
+        for path, to_queue in self._ways_out():
+            way = self._way(to_queue, str(path[1]), leads)
+            if way is not None:
+                told = " -> ".join((str(path[1]), *way))
+                yield self.source.problem(path, f"calls would go round in a circle: {told}")
+
+    def _way(self, start: str, goal: str, leads: Mapping[str, list[str]]) -> tuple[str, ...] | None:
+        ahead: list[tuple[str, ...]] = [(start,)]
+        seen = {start}
+        for way in ahead:
+            if way[-1] == goal:
+                return way
+            onward = [name for name in leads.get(way[-1], []) if name not in seen]
+            seen.update(onward)
+            ahead.extend((*way, name) for name in onward)
+        return None
+
+    def _ways_out(self) -> Iterator[tuple[Path, str]]:
+        """Every place in the text that sends calls from a queue to another."""
+        for name, queue in self.queues.items():
+            for index, step in enumerate(queue.steps):
+                if step.queue is not None:
+                    yield ("queues", name, "steps", index, "queue"), step.queue
+            for index, rule in enumerate(queue.overflow):
+                if rule.queue is not None:
+                    yield ("queues", name, "overflow", index, "queue"), rule.queue
+
+    def _unknown(self, path: Path, kind: str, name: str, known: Mapping[str, object] | set[str]) -> Problem:
+        return self.source.problem(path, f"there is no {kind} `{name}`{did_you_mean(name, known)}")
+
+
+# making --------------------------------------------------------------------------------------------------------
+
+
+def rules_of(routing: RoutingSettings) -> RoutingRules:
+    return RoutingRules(
+        item_choice=routing.item_choice, priority_worth_seconds=routing.priority_worth_seconds, seed=routing.seed
+    )
+
+
+def taste_of(routing: RoutingSettings, login: str) -> Taste | None:
+    taste = routing.agents.get(login)
+    return Taste(taste.prefers, tuple(taste.allocation.items())) if taste else None
+
+
+def policy_of(name: str, queue: QueueSettings, routing: RoutingSettings) -> QueuePolicy:
+    return QueuePolicy(
+        name=QueueName(name),
+        label=queue.label,
+        requirements=canonical(queue.skills),
+        any_of=tuple(canonical(group) for group in queue.any_of),
+        none_of=canonical(queue.exclude),
+        language_is_skill=queue.language_is_skill,
+        priority=queue.priority,
+        offer_time=queue.offer_time_seconds,
+        wrap_up_time=queue.wrap_up_time_seconds,
+        service_level_time=queue.service_level_seconds,
+        short_abandon_time=queue.short_abandon_seconds,
+        agent_choice=queue.agent_choice,
+        most_in_a_row=queue.most_in_a_row,
+        steps=tuple(_step(step) for step in queue.steps),
+        preferred=tuple(
+            PreferredRing(by=ring.by, reserve_time=ring.for_seconds, agents=tuple(map(agent_id_of, ring.agents)))
+            for ring in queue.preferred
+        ),
+        reserve=_reserve(queue.reserve) if queue.reserve else None,
+        hours=_hours(routing.calendars[queue.hours]) if queue.hours else None,
+        overflow=tuple(_overflow(rule) for rule in queue.overflow),
+    )
+
+
+def _step(step: StepSettings) -> Step:
+    return Step(
+        after=step.after_seconds,
+        levels=canonical(step.levels),
+        drop=step.drop,
+        groups=step.groups,
+        priority=step.priority,
+        anyone=step.anyone,
+        queue=step.queue or "",
+        at_once_if_nobody=step.at_once_if_nobody,
+        if_wait_over=step.if_wait_over_seconds,
+    )
+
+
+def _reserve(reserve: ReserveSettings) -> ReservePolicy:
+    return ReservePolicy(
+        group=reserve.group,
+        call_up_waiting=reserve.call_up_waiting,
+        call_up_wait=reserve.call_up_wait_seconds,
+        stand_down_waiting=reserve.stand_down_waiting,
+    )
+
+
+def _hours(calendar: CalendarSettings) -> OpeningHours:
+    return OpeningHours(
+        zone=calendar.zone,
+        week=tuple(calendar.week.get(day, ()) for day in DAYS),
+        special=tuple(SpecialDay(day, windows) for day, windows in sorted(calendar.special.items())),
+    )
+
+
+def _overflow(rule: OverflowSettings) -> Overflow:
+    return Overflow(
+        cause=rule.when,
+        limit=rule.limit or 0.0,
+        queue=QueueName(rule.queue) if rule.queue else None,
+        announcement=tuple(rule.announcement.items()),
+    )
