@@ -15,6 +15,7 @@ from urllib.parse import quote
 from pydantic import Field, field_validator, model_validator
 
 from acd.queue_settings import Language, Name, QueueSettings, RoutingSettings, Seconds, Section
+from acd.routing_site import check_routing
 from acd.secrets import read_secret_file
 from acd.shipped import shipped_config
 from ivr.errors import ConfigurationError, Problem
@@ -224,7 +225,10 @@ def load_settings(
     layers.append(_environment_layer(environment))
     if overrides:
         layers.append(Source.of_data(dict(overrides), "command line"))
-    settings = merge(layers).validate(Settings)
+    source = merge(layers)
+    settings = source.validate(Settings)
+    if problems := check_routing(settings.queues, settings.routing, source):
+        raise ConfigurationError(problems)
     return settings if chosen is None else _beside(chosen.absolute().parent, settings)
 
 

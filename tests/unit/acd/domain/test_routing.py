@@ -195,8 +195,8 @@ def known_caller(floor: Floor, owner: str = "", last: str = "") -> CallId:
     return call
 
 
-def talking_to_another(floor: Floor, login: str, **skills: int) -> None:
-    floor.agent(login, **skills)
+def talking_to_another(floor: Floor, login: str) -> None:
+    floor.agent(login)
     other = floor.queue(f"{login}.9")
     assert floor.call(other).agent_id == agent_id_of(login)
     floor.answer(other)
