@@ -8,10 +8,10 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 LOCK := .venv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --quiet \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links --group build
 
-.PHONY: help setup demo run test check bench lock clean
+.PHONY: help setup demo run test check bench bench-routing lock clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 setup: ## everything the demonstration and the tests need, and nothing else
 	@scripts/setup.sh test $(ARGS)
@@ -40,6 +40,12 @@ check: ## lint, format, types, import contract, dependencies (ARGS go to `ruff c
 bench: ## side by side with app_queue; writes build/bench.json
 	@scripts/setup.sh test
 	.venv/bin/python -m tests.bench $(ARGS)
+
+bench-routing: ## what a routing decision costs, and how it grows; writes build/bench-routing.json
+	@scripts/setup.sh check
+	@mkdir -p build
+	.venv/bin/pytest tests/bench/routing_benchmarks.py --timeout 600 --benchmark-json build/bench-routing.json \
+		--benchmark-columns min,median,mean,max --benchmark-disable-gc --benchmark-sort name $(ARGS)
 
 lock: ## pin again what pyproject.toml names (ARGS=--upgrade for newer indirect dependencies)
 	@scripts/setup.sh check

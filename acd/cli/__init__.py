@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import typer
 
-from acd.cli import asterisk, demo, run, user
+from acd.cli import asterisk, demo, run, simulate, user
 
 app = typer.Typer(help="Call distribution for hotlines and service desks.", no_args_is_help=True, add_completion=False)
 app.command()(run.run)
 app.command()(demo.demo)
 app.command()(run.check)
+app.command(name="simulate")(simulate.simulate_command)
 app.add_typer(asterisk.app, name="asterisk")
 app.add_typer(user.app, name="user")
 

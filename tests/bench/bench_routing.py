@@ -1,7 +1,8 @@
 """Decisions alone, in this process: `python -m tests.bench.bench_routing`.
 
     engine   500 agents, 2,000 waiting, virtual phones: from the command that frees an agent to the RingAgent effect
-    pool     10,000 waiting x 5,000 agents x 200 skills, and what a decision costs as both grow tenfold
+    pool     10,000 waiting x 5,000 agents x 200 skills, and what a decision costs as both grow tenfold (more about it:
+             `make bench-routing`)
 
 A decision of the pool is what a free agent causes: the agent is offered, the first fitting item is found, both leave,
 and the next item comes. `teams`: agents share 100 skill sets, as teams do; `alone`: each agent has a set of their own.
@@ -22,13 +23,10 @@ from acd.domain.effects import RingAgent
 from acd.domain.engine import Engine
 from acd.domain.ids import AgentId, CallId, QueueName
 from acd.domain.queue import QueuePolicy
-from routing.matching import Pool
-from routing.model import Candidate, Requirements, Skills, WorkItem, canonical
+from tests.bench.routing_load import KINDS, SIZES, Load
 from tests.bench.statistics import percentile
 
 AGENTS, WAITING, DECISIONS = 500, 2_000, 20_000
-SKILLS, TEAMS = 200, 100
-SIZES = ((100, 50), (1_000, 500), (10_000, 5_000))
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
 
@@ -40,7 +38,7 @@ def measure(decisions: int = DECISIONS) -> dict[str, float]:
     for percent in (50, 99):
         figures[f"{prefix}.p{percent}_us"] = percentile(spent, percent) * 1e6
     figures[f"{prefix}.max_us"] = spent[-1] * 1e6
-    for kind in ("teams", "alone"):
+    for kind in KINDS:
         costs = [_pool(waiting, agents, kind, decisions) for waiting, agents in SIZES]
         for (waiting, agents), cost in zip(SIZES, costs, strict=True):
             figures[f"routing_{waiting}x{agents}.{kind}.decisions_per_second"] = 1 / cost
@@ -110,38 +108,13 @@ def _engine(decisions: int) -> list[float]:
 # the pool ------------------------------------------------------------------------------------------------------
 
 
-def _skill_set(chance: random.Random) -> Skills:
-    return canonical({f"skill{chance.randrange(SKILLS)}": chance.randint(1, 5) for _ in range(chance.randint(3, 8))})
-
-
-def _requirements(chance: random.Random) -> Requirements:
-    return ((f"skill{chance.randrange(SKILLS)}", chance.randint(1, 3)),)
-
-
 def _pool(waiting: int, agents: int, kind: str, decisions: int) -> float:
     """Seconds per decision, with all agents busy but the one who has just become free."""
-    chance, pool = random.Random(2), Pool()
-    teams = [_skill_set(chance) for _ in range(TEAMS)]
-    skills = [chance.choice(teams) if kind == "teams" else _skill_set(chance) for _ in range(agents)]
-    items = [
-        WorkItem(f"i{n}", _requirements(chance), chance.randint(0, 9), float(n)) for n in range(waiting + decisions)
-    ]
-    for item in items[:waiting]:
-        pool.add_item(item)
-    for number, own in enumerate(skills):  # each has been idle once, so that all benches are known
-        pool.add_candidate(Candidate(f"a{number}", own, 0.0))
-        pool.remove_candidate(f"a{number}")
-    free = [chance.randrange(agents) for _ in range(decisions)]
-    coming = iter(items[waiting:])
+    load = Load(waiting, agents, kind)
+    work = load.work(decisions)
     begin = time.perf_counter()
-    for instant, number in enumerate(free):
-        agent_id = f"a{number}"
-        pool.add_candidate(Candidate(agent_id, skills[number], float(instant)))
-        match = pool.match_for_candidate(agent_id)
-        pool.remove_candidate(agent_id)
-        if match is not None:
-            pool.remove_item(match.item.item_id)
-            pool.add_item(next(coming))
+    for number, arriving in work:
+        load.release(number, arriving)
     return (time.perf_counter() - begin) / decisions
 
 

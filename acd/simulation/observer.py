@@ -1,0 +1,149 @@
+"""What one run has shown, folded from the engine's events like the service's own figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from acd.domain import events as ev
+from acd.domain.call import Result
+from acd.domain.ids import AgentId, CallId, QueueName
+from acd.domain.state import State
+from acd.simulation.scenario import Scenario
+
+
+@dataclass(slots=True)
+class QueueOutcome:
+    """Of calls that were queued after the warm-up. Times in seconds."""
+
+    offered: int = 0
+    answered: int = 0
+    answered_in_time: int = 0
+    abandoned: int = 0
+    moved: int = 0
+    turned_away: int = 0
+    wait_sum: float = 0.0  # of all who were answered or gave up
+    answered_wait_sum: float = 0.0
+    relaxed: int = 0  # answered after a routing step: by others than first asked for
+    waiting_area: float = 0.0  # integral of the number waiting
+    entered: int = 0  # after the warm-up, for Little's law
+    left_wait_sum: float = 0.0
+    estimate_errors: list[float] = field(default_factory=list)  # estimated - real
+    estimates_unknown: int = 0
+
+
+@dataclass(slots=True)
+class _Waiting:
+    queue: QueueName
+    at: float
+    is_counted: bool
+    estimate: float | None = None
+
+
+class Observer:
+    def __init__(self, scenario: Scenario, state: State) -> None:
+        self._scenario = scenario
+        self._state = state
+        self._warm = scenario.warm_up_hours * 3600
+        self._now = 0.0
+        self._waiting: dict[CallId, _Waiting] = {}
+        self._inside: dict[QueueName, int] = {}
+        self._busy_since: dict[AgentId, float] = {}
+        self._here_since: dict[AgentId, float] = {}
+        self.queues = {QueueName(name): QueueOutcome() for name in scenario.queues}
+        self.busy: dict[AgentId, float] = {}
+        self.here: dict[AgentId, float] = {}
+        self.seconds = scenario.hours * 3600 - self._warm
+
+    def hear(self, events: Sequence[ev.Event], at: float) -> None:
+        self._now = at
+        for event in events:
+            match event:
+                case ev.CallQueued(call_id=call_id, queue=queue):
+                    self._queued(call_id, queue)
+                case ev.ReservationAccepted():
+                    self._accepted(event)
+                case ev.CallEnded(call_id=call_id):
+                    self._ended(call_id, event.termination.result)
+                case ev.CallReserved(agent_id=agent_id):
+                    self._busy_since[agent_id] = at
+                case ev.AgentBecameReady(agent_id=agent_id):
+                    self._free(agent_id)
+                    self._here_since.setdefault(agent_id, at)
+                case ev.AgentBecameNotReady(agent_id=agent_id) | ev.AgentLoggedOut(agent_id=agent_id):
+                    self._free(agent_id)
+                    self._add(self.here, agent_id, self._here_since.pop(agent_id, None))
+                case ev.CallOverflowed(queue=queue, to_queue=None) if at >= self._warm:
+                    self.queues[queue].turned_away += 1
+
+    def estimated(self, call_id: CallId, expected: float | None) -> None:
+        waiting = self._waiting.get(call_id)
+        if waiting is None or not waiting.is_counted:
+            return
+        if expected is None:
+            self.queues[waiting.queue].estimates_unknown += 1
+        waiting.estimate = expected
+
+    def close(self, at: float) -> None:
+        self._now = at
+        for call_id in tuple(self._waiting):
+            self._leave(self._waiting.pop(call_id), call_id)
+        for agent_id in tuple(self._busy_since):
+            self._free(agent_id)
+        for agent_id, since in self._here_since.items():
+            self._add(self.here, agent_id, since)
+
+    # calls ---------------------------------------------------------------------------------------------------
+
+    def _queued(self, call_id: CallId, queue: QueueName) -> None:
+        before = self._waiting.pop(call_id, None)
+        entered_at, is_counted = self._now, self._now >= self._warm
+        if before is not None:
+            self._leave(before, call_id)
+            self.queues[before.queue].moved += before.is_counted
+            entered_at = before.at
+        self._waiting[call_id] = _Waiting(queue, entered_at, is_counted)
+        self.queues[queue].offered += is_counted
+
+    def _accepted(self, event: ev.ReservationAccepted) -> None:
+        waiting = self._waiting.pop(event.call_id, None)
+        if waiting is None:
+            return
+        self._leave(waiting, event.call_id)
+        if not waiting.is_counted:
+            return
+        outcome, waited = self.queues[waiting.queue], event.wait_seconds
+        outcome.answered += 1
+        outcome.answered_wait_sum += waited
+        outcome.wait_sum += waited
+        limit = self._state.queues[waiting.queue].service_level_time.total_seconds()
+        outcome.answered_in_time += waited <= limit
+        outcome.relaxed += self._state.calls[event.call_id].step > 0
+        if waiting.estimate is not None:
+            outcome.estimate_errors.append(waiting.estimate - waited)
+
+    def _ended(self, call_id: CallId, result: Result) -> None:
+        waiting = self._waiting.pop(call_id, None)
+        if waiting is None:
+            return
+        self._leave(waiting, call_id)
+        if waiting.is_counted and result in {Result.ABANDONED, Result.SHORT_ABANDONED}:
+            self.queues[waiting.queue].abandoned += 1
+            self.queues[waiting.queue].wait_sum += self._now - waiting.at
+
+    def _leave(self, waiting: _Waiting, _: CallId) -> None:
+        """Little's law looks at everybody who waits within the counted time, for as long as they do within it."""
+        outcome = self.queues[waiting.queue]
+        outcome.waiting_area += max(0.0, self._now - max(waiting.at, self._warm))
+        if waiting.is_counted:
+            outcome.entered += 1
+            outcome.left_wait_sum += self._now - waiting.at
+
+    # agents --------------------------------------------------------------------------------------------------
+
+    def _free(self, agent_id: AgentId) -> None:
+        self._add(self.busy, agent_id, self._busy_since.pop(agent_id, None))
+
+    def _add(self, to: dict[AgentId, float], agent_id: AgentId, since: float | None) -> None:
+        if since is not None:
+            to[agent_id] = to.get(agent_id, 0.0) + max(0.0, self._now - max(since, self._warm))
