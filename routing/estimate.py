@@ -7,18 +7,21 @@ from collections.abc import Collection
 FEWEST_COMPLETIONS = 5  # fewer say nothing of the next one
 
 
-def expected_wait(ahead: int, idle: int, at_work: int, handle_seconds: Collection[float]) -> float | None:
+def mean_handle_time(recent: Collection[float]) -> float | None:
+    """None: too few completions are known."""
+    return sum(recent) / len(recent) if len(recent) >= FEWEST_COMPLETIONS else None
+
+
+def expected_wait(ahead: float, idle: int, at_work: int, seconds_ahead: float, seconds_now: float) -> float | None:
     """Seconds until an agent is free for an item with `ahead` items before it.
 
-    `idle`, `at_work`: agents who may take it, idle and in all (idle, ringing, talking, wrapping up).
-    `handle_seconds`: recent handle times. n agents at work come free every (mean handle time / n) seconds; the item is
-    served when (ahead + 1 - idle) of them have. None: nobody is at work, or too few completions are known.
+    `idle`, `at_work`: agents who may take it, idle and in all (idle, ringing, talking, wrapping up). `seconds_ahead`:
+    handle time of all items before it, as far as these agents will do them. `seconds_now`: mean handle time of what
+    these agents do now. n agents at work come free every `seconds_now` / n seconds, and work off what is before it n at
+    a time. None: nobody is at work.
     """
     if at_work == 0:
         return None
     if ahead < idle:
         return 0.0
-    if len(handle_seconds) < FEWEST_COMPLETIONS:
-        return None
-    mean = sum(handle_seconds) / len(handle_seconds)
-    return (ahead + 1 - idle) * mean / at_work
+    return max(0.0, (seconds_ahead + (1 - idle) * seconds_now) / at_work)

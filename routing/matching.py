@@ -182,7 +182,7 @@ class Pool:
             first = min([line.items[0] for line in self._benches[who.skills].lines if line.items], default=None)
             return Match(first[1], who) if first else None
         heads = [Head(*line.items[0], line.rules) for line in self._benches[who.skills].lines if line.items]
-        heads += [Head(key, item, self._rules_of(item.queue)) for key, item in named or ()]  # of any queue, in any order
+        heads += [Head(key, item, self._rules_of(item.queue)) for key, item in named or ()]
         queue, times = who.row
         if 0 < self._rules_of(queue).most_in_a_row <= times:
             heads = [head for head in heads if head.item.queue != queue] or heads
@@ -247,6 +247,18 @@ class Pool:
         key, item = self._items[item_id]
         rivals = {line for bench in self._line(item).benches if bench.present for line in bench.lines}
         return sum(line.place_of(key) for line in rivals)
+
+    def ahead_by_queue(self, item_id: str) -> dict[str, float]:
+        """The same by queue, each item counted with the share of its own able agents that are able here too: so much
+        of it will be theirs to do."""
+        key, item = self._items[item_id]
+        own = {bench for bench in self._line(item).benches if bench.present}
+        ahead: dict[str, float] = {}
+        for line in {line for bench in own for line in bench.lines}:
+            if (count := line.place_of(key)) and line.present:
+                common = sum(bench.present for bench in line.benches if bench in own)
+                ahead[line.queue] = ahead.get(line.queue, 0.0) + count * common / line.present
+        return ahead
 
     # index ---------------------------------------------------------------------------------------------------
 

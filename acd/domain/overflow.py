@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from acd.domain.agent import AgentState
+from acd.domain.agent import Agent, AgentState
 from acd.domain.call import Call
-from acd.domain.ids import QueueName
+from acd.domain.estimates import wait_of
 from acd.domain.queue import Overflow, OverflowCause, QueuePolicy
 from acd.domain.state import State
 from routing import Requirements
 from routing.eligibility import is_eligible
-from routing.estimate import expected_wait
 
 
 def overflow_at_door(
@@ -38,11 +37,11 @@ def _holds(  # noqa: PLR0917  # each is a thing of its own
             return expected is not None and expected > rule.limit
 
 
-def _able(state: State, call: Call, policy: QueuePolicy, skills: Requirements) -> list[AgentState]:
-    """What those who are logged in and could ever take this call, at any of the queue's steps, are doing."""
+def _able(state: State, call: Call, policy: QueuePolicy, skills: Requirements) -> list[Agent]:
+    """Those who are logged in and could ever take this call, at any of the queue's steps."""
     stages = state.stages_for(policy, call, skills)
     return [
-        agent.state
+        agent
         for agent in state.agents.values()
         if agent.state is not AgentState.LOGGED_OUT
         and any(is_eligible(stage.needs, dict(agent.profile.skills)) for stage in stages)
@@ -50,8 +49,6 @@ def _able(state: State, call: Call, policy: QueuePolicy, skills: Requirements) -
 
 
 def _expected_wait(state: State, call: Call, policy: QueuePolicy, skills: Requirements) -> float | None:
-    """Of one more at the end of this queue."""
-    able = [doing for doing in _able(state, call, policy, skills) if doing is not AgentState.NOT_READY]
-    idle = sum(doing is AgentState.READY for doing in able)
-    ahead = state.pool.waiting_in(QueueName(policy.name))
-    return expected_wait(ahead, idle, len(able), state.tallies.handle_seconds(policy.name))
+    """Of one more at the end of this queue. Calls of other queues that its agents will do are not reckoned with."""
+    able = _able(state, call, policy, skills)
+    return wait_of(state, policy.name, able, {policy.name: float(state.pool.waiting_in(policy.name))})
