@@ -141,7 +141,8 @@ def _queues_configured(state: State, event: ev.QueuesConfigured) -> None:
     used = {call.queue for call in state.calls.values() if call.queue}
     state.queues = {name: policy for name, policy in state.queues.items() if name in used} | new
     state.rules = event.rules
-    state.tallies.seed = event.rules.seed
+    is_drawn = any(policy.agent_choice is AgentChoice.WEIGHTED_RANDOM for policy in state.queues.values())
+    state.tallies.seed = event.rules.seed if is_drawn else None
     state._stages.clear()
     state._reserves = tuple((name, policy.reserve) for name, policy in state.queues.items() if policy.reserve)
     state.pool.configure(event.rules, {name: policy.rules() for name, policy in state.queues.items()})

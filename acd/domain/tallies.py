@@ -16,7 +16,7 @@ RECENT = 30  # handle times kept per queue, for estimates
 
 class Tallies:
     def __init__(self) -> None:
-        self.seed = 0
+        self.seed: int | None = None  # None: no queue chooses by chance, nobody draws
         self.draws_stand_at = 0.0  # weighted random: the winner's draw, where those who come free begin
         self._of: dict[AgentId, Tally] = {}
         self._offers = 0
@@ -56,7 +56,7 @@ class Tallies:
             taken=tally.taken,
             last_offers=tally.last_offers,
             row=tally.row,
-            draw=_exponential(f"{self.seed}|{agent.agent_id}|{tally.times_ready}"),
+            draw=0.0 if self.seed is None else _exponential(f"{self.seed}|{agent.agent_id}|{tally.times_ready}"),
             draw_from=self.draws_stand_at,
             taste=agent.profile.taste,
         )

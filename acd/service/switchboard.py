@@ -101,8 +101,11 @@ class Switchboard:
     def stop_ringing(self, wish: fx.StopRinging) -> None:
         flow = self._flows.get(wish.call_id)
         if flow is not None and flow.dialled == wish.reservation_id:
-            linkedid = wish.call_id.removeprefix("call_")
-            self._services.tasks.start(self._services.telephony.stop_ringing(linkedid), "stop_ringing")
+            self._services.tasks.start(self._stop(flow, wish), "stop_ringing")
+
+    async def _stop(self, flow: CallFlow, wish: fx.StopRinging) -> None:
+        if flow.dialled == wish.reservation_id:  # else Dial has ended since, and the next ring must not be hit
+            await self._services.telephony.stop_ringing(flow.linkedid)
 
     # what the switch tells -----------------------------------------------------------------------------------
 

@@ -74,6 +74,7 @@ class QueueView(Struct, frozen=True, kw_only=True):
     answered: int
     abandoned: int
     short_abandoned: int
+    overflowed: int  # not let in, or sent on by a routing step
     failed: int
     moved: int
     no_answers: int
@@ -156,6 +157,7 @@ def queue_view(policy: QueuePolicy, figures: QueueFigures, waiting: list[Call], 
         answered=figures.answered,
         abandoned=figures.abandoned,
         short_abandoned=figures.short_abandoned,
+        overflowed=figures.overflowed,
         failed=figures.failed,
         moved=figures.moved,
         no_answers=figures.no_answers,

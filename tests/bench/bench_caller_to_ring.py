@@ -22,7 +22,9 @@ async def measure(bench: Bench) -> None:
             bench.say(f"caller_to_ring, {turn.name}, round {number + 1}")
             async with turn.taken(bench.world, AGENTS) as running:
                 await bench.world.phones.do(Behave(talk_from=0.1, talk_to=0.2, seed=number))
-                done = await bench.world.phones.do(
+                done = await bench.place(
+                    turn,
+                    running,
                     Place(
                         target=turn.number,
                         numbers=bench.first_number(),
@@ -31,9 +33,7 @@ async def measure(bench: Bench) -> None:
                         most_per_second=10.0,
                         pause=0.1,
                     ),
-                    timeout=120,
                 )
-                bench.note(turn, done, running)
             invited, answered = caller_to_ring(done)
             from_invite.setdefault(turn.name, []).extend(invited)
             from_answer.setdefault(turn.name, []).extend(answered)

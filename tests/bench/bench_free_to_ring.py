@@ -51,7 +51,9 @@ async def _run(bench: Bench, turn: Turn, load: Load, number: int) -> Done:
         await world.phones.do(Behave(talk_from=load.talk_from, talk_to=load.talk_to, seed=number))
         callers = load.agents + load.backlog
         window = 8.0 if bench.is_quick else 12.0
-        done = await world.phones.do(
+        return await bench.place(
+            turn,
+            running,
             Place(
                 target=turn.number,
                 numbers=bench.first_number(),
@@ -61,7 +63,4 @@ async def _run(bench: Bench, turn: Turn, load: Load, number: int) -> Done:
                 seconds=callers / NEW_CALLS_PER_SECOND + window,
                 is_patient=False,
             ),
-            timeout=120,
         )
-        bench.note(turn, done, running)
-    return done

@@ -7,17 +7,16 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Self
 
 import aiohttp
 import pytest
 import pytest_asyncio
 
 from acd.phone import OutgoingCall
-from tests.integration.asterisk_fixture import RunningAsterisk, free_port
+from tests.integration.asterisk_fixture import RunningAsterisk
 from tests.integration.hearing import (
     HIGH,
     LOW,
@@ -30,6 +29,7 @@ from tests.integration.hearing import (
     since,
 )
 from tests.integration.house import MAIN, SHORT_OFFER_SECONDS, WELCOME, House, Ring, Seat, open_house
+from tests.integration.relay import Relay
 from tests.integration.screen import Screen
 from tests.integration.waiting import PATIENCE, until
 
@@ -210,50 +210,6 @@ async def test_a_session_that_outlives_the_service_keeps_the_agent_at_work(house
             await until(is_over, "the talk is over")
             assert (await alice.screen.order("wrap-up", note="Done."))["state"] == "ready"
             await call.ended(PATIENCE)
-
-
-class Relay:
-    """AMI by a detour that can be cut. `async with Relay(port) as relay:` listens on `relay.port`."""
-
-    def __init__(self, target: int) -> None:
-        self.port = free_port()
-        self._target = target
-        self._group = asyncio.TaskGroup()
-        self._server: asyncio.Server | None = None
-        self._links: set[asyncio.StreamWriter] = set()
-
-    async def __aenter__(self) -> Self:
-        await self._group.__aenter__()
-        await self.restore()
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        await self.cut()
-        await self._group.__aexit__(None, None, None)
-
-    async def restore(self) -> None:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
-
-    async def cut(self) -> None:
-        """Every connection ends, and none is accepted."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-        for link in self._links:
-            link.transport.abort()
-
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
-        self._links |= {writer, far_writer}
-        self._group.create_task(self._pump(reader, far_writer))
-        self._group.create_task(self._pump(far_reader, writer))
-
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
-            while data := await reader.read(65536):
-                writer.write(data)
-        self._links.discard(writer)
-        writer.transport.abort()
 
 
 @pytest_asyncio.fixture(loop_scope="module")

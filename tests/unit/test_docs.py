@@ -17,8 +17,10 @@ from pydantic import BaseModel
 
 from acd.cli import app
 from acd.settings import Settings, load_settings
+from acd.simulation.scenario import scenario_of
 from acd.site import load_site
 from acd.web.app import ENDPOINTS
+from ivr.source import load
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -258,6 +260,13 @@ def test_site_files_shown_are_accepted(page: Path, tmp_path: Path) -> None:
             site = tmp_path / f"site{number}.yaml"
             site.write_text(text.replace("/etc/guichet/site/", f"{tmp_path}/"), "utf-8")
             assert load_site(load_settings(site, environment={})).warnings == ()
+
+
+@every_page
+def test_scenarios_shown_can_be_played(page: Path) -> None:
+    for text in blocks(page, "yaml"):
+        if text.startswith("# ") and "\ncalls:" in text:
+            assert scenario_of(load(text, page.name), ROOT).calls
 
 
 def test_the_readme_shows_a_site_file() -> None:

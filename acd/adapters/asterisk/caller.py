@@ -25,6 +25,9 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
+# After the time of the offer a phone has stopped ringing, and Dial has said so, within this time.
+_LATE_SECONDS = 1.0
+
 ALL_KEYS = "0123456789*#"
 
 # DIALSTATUS of app_dial
@@ -44,6 +47,8 @@ _VARIABLES = {
     "language": dialplan.LANGUAGE,
     "ticket": dialplan.TICKET,
     "ivr_session": dialplan.IVR_SESSION,
+    "reservation": dialplan.RESERVATION,
+    "agent": dialplan.AGENT,
 }
 
 
@@ -55,13 +60,13 @@ class AgiCallerChannel(CallerChannel):
         self.facts = channel_facts(session)
 
     async def set_state(self, **variables: str) -> None:
-        with _call_errors():
+        with self._call_errors():
             await self._session.set_variables(
                 {dialplan.SEEN: "1"} | {_VARIABLES[name]: value for name, value in variables.items()}
             )
 
     async def play(self, sounds: Sequence[str]) -> None:
-        with _call_errors():
+        with self._call_errors():
             for sound in sounds:
                 await self._play_one(sound, "")
 
@@ -82,7 +87,7 @@ class AgiCallerChannel(CallerChannel):
         timeout: timedelta,
         digit_timeout: timedelta,
     ) -> Keyed:
-        with _call_errors():
+        with self._call_errors():
             key = ""
             for sound in sounds:
                 key = await self._play_one(sound, ALL_KEYS)
@@ -101,11 +106,11 @@ class AgiCallerChannel(CallerChannel):
             return Keyed(digits, is_complete=False)
 
     async def start_music(self) -> None:
-        with _call_errors():
+        with self._call_errors():
             await self._session.set_music(True, self._music_class)
 
     async def stop_music(self) -> None:
-        with _call_errors():
+        with self._call_errors():
             await self._session.set_music(False)
 
     async def idle_until(self, happens: asyncio.Future[T]) -> T:
@@ -124,15 +129,19 @@ class AgiCallerChannel(CallerChannel):
     async def dial(self, extension: str, offer_time: timedelta) -> DialStatus:
         """`m` plays music to the caller while it rings (without it they would hear ringing after music), `g` lets the
         channel go on when the agent hangs up first. Dial's own bridge outlives this service."""
+        self._check_control()
         target = f"PJSIP/{dialplan.phone_endpoint(extension)}"
         seconds = max(1, round(offer_time.total_seconds()))
+        now = asyncio.get_running_loop().time
+        cannot_ring_from = now() + seconds + _LATE_SECONDS
         self._is_answered = False
         try:
             await self._session.exec("Dial", target, str(seconds), f"gm({self._music_class})")
             # A round trip saved between an agent's hang-up and the next ring.
             status = "ANSWER" if self._is_answered else await self._session.get_variable("DIALSTATUS")
         except AgiHangupError:
-            raise CallerHungUpError(after_talk=await self._was_answered()) from None
+            # DIALSTATUS cannot be asked for: the dialplan lets a channel that hung up leave AGI at once.
+            raise CallerHungUpError(after_talk=self._is_answered or now() > cannot_ring_from) from None
         except (AgiConnectionLostError, AgiDeadlineError) as error:
             raise ControlLostError(str(error)) from error
         return _DIAL_STATUS.get(status or "", DialStatus.FAILED)
@@ -140,35 +149,30 @@ class AgiCallerChannel(CallerChannel):
     def heard_answer(self) -> None:
         self._is_answered = True
 
-    async def _was_answered(self) -> bool:
-        """GET VARIABLE still works on a channel that hung up, as long as AGI has it."""
-        if self._is_answered:
-            return True
-        try:
-            reply = await self._session.command("GET", "VARIABLE", "DIALSTATUS", deadline=timedelta(seconds=1))
-        except (AgiHangupError, AgiConnectionLostError, AgiDeadlineError):
-            return False
-        return reply.code == 200 and reply.data == "ANSWER"
-
     async def finish(self) -> None:
-        with _call_errors():
+        with self._call_errors():
             await self._session.set_variable(dialplan.DONE, "1")
             await self._session.hangup()
+
+    @contextmanager
+    def _call_errors(self) -> Iterator[None]:
+        self._check_control()
+        try:
+            yield
+        except AgiHangupError:
+            raise CallerHungUpError from None
+        except (AgiConnectionLostError, AgiDeadlineError) as error:
+            raise ControlLostError(str(error)) from error
+
+    def _check_control(self) -> None:
+        """AGI may outlive the channel, and lets one set variables on it: success would hide that the caller is gone."""
+        if self._session.ended is not None:
+            raise self._gone()
 
     def _gone(self) -> Exception:
         if self._session.ended is SessionEnd.HANGUP:
             return CallerHungUpError()
         return ControlLostError("the AGI connection ended")
-
-
-@contextmanager
-def _call_errors() -> Iterator[None]:
-    try:
-        yield
-    except AgiHangupError:
-        raise CallerHungUpError from None
-    except (AgiConnectionLostError, AgiDeadlineError) as error:
-        raise ControlLostError(str(error)) from error
 
 
 def channel_facts(session: AgiSession) -> ChannelFacts:

@@ -33,6 +33,7 @@ export function CallCard({ call, agent, now, order }) {
         <${Badges} call=${call} />
         ${isRinging && html`<button type="button" class="danger" onClick=${() => order("reject", {})}>Reject</button>`}
       </div>
+      ${call.reasons?.length > 0 && html`<p class="muted small">Why you: ${call.reasons.join(" · ")}</p>`}
       ${call.context.missing.length > 0 && html`<p class="notice problem">Could not be looked up: ${call.context.missing.join(", ")}</p>`}
       <${Contacts} contacts=${call.contacts} />
       <${Path} steps=${call.ivr_path} />
