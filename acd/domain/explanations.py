@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -13,7 +14,7 @@ from acd.domain.call import Call
 from acd.domain.ids import AgentId, CallId, QueueName
 from acd.domain.queue import PreferredBy
 from acd.domain.state import State
-from routing import AgentChoice, ItemChoice, Match, shortfalls
+from routing import AgentChoice, ItemChoice, Match, Needs, shortfalls
 from routing.eligibility import proficiency
 
 _PREFERRED = {
@@ -41,11 +42,14 @@ def why_this_match(state: State, match: Match, now: datetime) -> tuple[str, ...]
     if call.is_kept:
         why_agent: tuple[str, ...] = (_PREFERRED[call.rings[call.ring].by],)
     else:
-        needs = match.item.needs
-        text = f"meets {needs}" if needs.all_of or needs.any_of or needs.none_of or needs.also else ""
-        why_agent = (text or "no skill is required", _choice(state, match, agent))
+        why_agent = (_meets(match.item.needs), _choice(state, match, agent))
     at_step = (f"after routing step {call.step}",) if call.step else ()
     return (*why_agent, *at_step, _turn_of(state, match, now))
+
+
+@lru_cache(maxsize=4096)  # needs are few, and this stands on the way of every decision
+def _meets(needs: Needs) -> str:
+    return f"meets {needs}" if any(needs) else "no skill is required"
 
 
 def _choice(state: State, match: Match, agent: Agent) -> str:

@@ -30,12 +30,15 @@ def curve_svg(
     for name, value in marks.items():
         _, y = at(first, value)
         lines.append(f'<path d="M{left} {y:.1f}H{left + wide}" stroke="#888" stroke-dasharray="5 4"/>')
-        lines.append(f'<text x="{left + wide - 4}" y="{y - 5:.1f}" text-anchor="end" {FONT}>{escape(name)}</text>')
+        lines.append(f'<text x="{left + wide - 4}" y="{y + 14:.1f}" text-anchor="end" {FONT}>{escape(name)}</text>')
     places = [at(x, figure.mean) for x, figure in points]
     path = "M" + " L".join(f"{x:.1f} {y:.1f}" for x, y in places)
     lines.append(f'<path d="{path}" fill="none" stroke="{COLOURS[0]}" stroke-width="2"/>')
     for x, figure in points:
         across_at, up_at = at(x, figure.mean)
+        if figure.half_width is not None:
+            low, high_end = at(x, figure.mean - figure.half_width)[1], at(x, figure.mean + figure.half_width)[1]
+            lines.append(f'<path d="M{across_at:.1f} {low:.1f}V{high_end:.1f}" stroke="#222" stroke-width="1.5"/>')
         lines.append(f'<circle cx="{across_at:.1f}" cy="{up_at:.1f}" r="4" fill="{COLOURS[0]}"/>')
         lines.append(f'<text x="{across_at:.1f}" y="{top + high + 18}" text-anchor="middle" {FONT}>{x:g}</text>')
         lines.append(f'<text x="{across_at + 7:.1f}" y="{up_at - 7:.1f}" {FONT}>{figure.mean:.1f}</text>')

@@ -137,7 +137,15 @@ def build_world(
     )
     for listener in (statistics.hear, screens.hear, metrics.hear):
         dispatcher.add_listener(listener)
-    kinds = (fx.RingAgent, fx.StopRinging, fx.StartTimer, fx.CancelTimer, fx.RecordInteraction, fx.CommitTicket)
+    kinds = (
+        fx.RingAgent,
+        fx.TurnAway,
+        fx.StopRinging,
+        fx.StartTimer,
+        fx.CancelTimer,
+        fx.RecordInteraction,
+        fx.CommitTicket,
+    )
     for kind in kinds:
         dispatcher.carry_out(kind, effects.append)
     dispatcher.submit(cmd.ConfigureQueues(queues=(SUPPORT, ORDERS)))

@@ -52,7 +52,7 @@ _OPENINGS = {
     ("en", TO_AGENT): "I will put you",
 }
 # In "support" nothing runs out while a test looks on; what runs out by itself is seen in "orders".
-_QUEUES = {
+QUEUES = {
     "support": {"offer_time_seconds": 20, "wrap_up_time_seconds": 30, "short_abandon_seconds": 1},
     "orders": {"offer_time_seconds": SHORT_OFFER_SECONDS, "wrap_up_time_seconds": 4},
 }
@@ -336,5 +336,5 @@ def _site(asterisk: RunningAsterisk, folder: Path, ami_port: int | None) -> dict
         "http": {"port": free_port()},
         "database": {"url": f"sqlite:///{folder / 'guichet.db'}"},
         "asterisk": told,
-        "queues": _QUEUES,
+        "queues": QUEUES,
     }
