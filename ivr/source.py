@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import pydantic
 
-from ivr._compose import Branch, Listing, Mark, Tree, compose, from_data
+from ivr._compose import Branch, Leaf, Listing, Mark, Tree, compose, from_data
 from ivr._explain import explain
 from ivr.errors import ConfigurationError, Problem, dotted
 
@@ -84,10 +84,28 @@ class Source:
                 break
         return Place(mark.file, mark.line, mark.column)
 
-    def problem(self, path: Path, message: str, *, at_key: bool = False) -> Problem:
-        """A Problem at `path`, for rules that no schema can state."""
+    def problem(self, path: Path, message: str, *, at_key: bool = False, offset: int = 0) -> Problem:
+        """A Problem at `path`, for rules that no schema can state. `offset`: of a character within a text."""
         place = self.place(path, at_key=at_key)
-        return Problem(place.file, place.line, place.column, dotted(path), message)
+        leaf = self._leaf(path) if offset else None
+        column = leaf.text_column + offset if leaf is not None and leaf.text_column else place.column
+        return Problem(place.file, place.line, column, dotted(path), message)
+
+    def text(self, path: Path) -> str | None:
+        """The text at `path` as it is written, None where there is none."""
+        leaf = self._leaf(path)
+        return leaf.value if leaf is not None and isinstance(leaf.value, str) else None
+
+    def _leaf(self, path: Path) -> Leaf | None:
+        node: Tree = self._tree
+        for step in path:
+            if isinstance(node, Branch) and str(step) in node.entries:
+                node = node.entries[str(step)].tree
+            elif isinstance(node, Listing) and isinstance(step, int) and 0 <= step < len(node.items):
+                node = node.items[step]
+            else:
+                return None
+        return node if isinstance(node, Leaf) else None
 
     def validate(self, model: type[ModelT]) -> ModelT:
         """The data as `model`. Raises ConfigurationError with every fault, in the order of the text."""
