@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import structlog
 
 from acd.adapters.asterisk.ami import AmiAddress, AmiLoginRefusedError, AmiUnreachableError
@@ -30,7 +31,9 @@ from acd.adapters.asterisk.local import APOLOGY
 from acd.adapters.asterisk.telephony import AsteriskTelephony
 from acd.adapters.bus.journal import open_journal
 from acd.adapters.clock import LoopTimers, SystemClock
+from acd.adapters.control import control_socket
 from acd.adapters.desk import TicketingDesk
+from acd.adapters.lookups import open_lookups
 from acd.adapters.prompts import PromptLibrary
 from acd.adapters.store.users import SqlUserDirectory
 from acd.domain import effects as fx
@@ -39,15 +42,19 @@ from acd.domain.commands import Command, ConfigureQueues, RegisterAgent
 from acd.domain.engine import Engine
 from acd.domain.ids import agent_id_of
 from acd.domain.metrics import QueueStatistics
+from acd.reload import Reloader, lookup_services
 from acd.secrets import Secrets
 from acd.service.call_flow import FlowServices
 from acd.service.desk_writer import DeskWriter
 from acd.service.dispatcher import Dispatcher
-from acd.service.ports import Clock, Desk, Journal, Prompts, Role, Telephony, Timers, User
+from acd.service.ivr_figures import IvrFigures
+from acd.service.menu import MenuServices
+from acd.service.ports import Clock, Desk, Journal, Lookups, Prompts, Role, Telephony, Timers, User
 from acd.service.screens import ScheduleFlush, Screens
 from acd.service.switchboard import Switchboard
 from acd.service.tasks import BackgroundTasks
-from acd.site import Site
+from acd.settings import Settings
+from acd.site import LiveSite, Site
 from acd.web.app import WebServices, build_app, serve
 from acd.web.metrics import Metrics
 from routing.model import canonical
@@ -67,6 +74,7 @@ class Ports:
     desk: Desk
     telephony: Telephony
     prompts: Prompts
+    lookups: Lookups
     journal: Journal
     schedule: ScheduleFlush
     tasks: BackgroundTasks
@@ -80,6 +88,8 @@ class Core:
     screens: Screens
     switchboard: Switchboard
     writer: DeskWriter
+    ivr_figures: IvrFigures
+    live: LiveSite
 
 
 def build_core(site: Site, ports: Ports) -> Core:
@@ -89,6 +99,8 @@ def build_core(site: Site, ports: Ports) -> Core:
     statistics = QueueStatistics()
     screens = Screens(engine.state, statistics, ports.clock, ports.schedule)
     writer = DeskWriter(ports.desk, dispatcher.submit)
+    ivr_figures = IvrFigures()
+    live = LiveSite(site)
     timers = ports.timers(ports.clock, dispatcher.submit)
     switchboard = Switchboard(
         FlowServices(
@@ -96,10 +108,16 @@ def build_core(site: Site, ports: Ports) -> Core:
             state=engine.state,
             clock=ports.clock,
             desk=ports.desk,
-            prompts=ports.prompts,
+            menus=MenuServices(
+                submit=dispatcher.submit,
+                clock=ports.clock,
+                prompts=ports.prompts,
+                lookups=ports.lookups,
+                zone=site.settings.service.zone,
+            ),
             telephony=ports.telephony,
             tasks=ports.tasks,
-            route_of=site.route_of,
+            route_of=live.route_of,
             default_language=site.settings.service.language,
         )
     )
@@ -107,6 +125,7 @@ def build_core(site: Site, ports: Ports) -> Core:
 
     dispatcher.add_listener(ports.journal.append)
     dispatcher.add_listener(statistics.hear)
+    dispatcher.add_listener(ivr_figures.hear)
     dispatcher.add_listener(screens.hear)  # the screen-pop goes out here, before the effect rings the phone
 
     dispatcher.carry_out(fx.RingAgent, switchboard.ring)
@@ -124,6 +143,8 @@ def build_core(site: Site, ports: Ports) -> Core:
         screens=screens,
         switchboard=switchboard,
         writer=writer,
+        ivr_figures=ivr_figures,
+        live=live,
     )
 
 
@@ -149,17 +170,20 @@ class Guichet:
     desk: ticketing.Desk
     users: SqlUserDirectory
     telephony: AsteriskTelephony
+    reloader: Reloader
     started_at: datetime
     agi_port: int
     http_port: int
 
 
 @asynccontextmanager
-async def open_guichet(site: Site, secrets: Secrets) -> AsyncIterator[Guichet]:
-    """Start everything on real adapters, and end it in the opposite order.
+async def open_guichet(
+    site: Site, secrets: Secrets, read_settings: Callable[[], Settings] | None = None
+) -> AsyncIterator[Guichet]:
+    """Start everything on real adapters, and end it in the opposite order. `read_settings`: again, for a reload.
 
     Raises what the adapters raise when they cannot start: DatabaseUnreachableError, PromptError, FastAgiBindError,
-    HttpBindError, AmiLoginRefusedError, AmiUnreachableError. Each says what to mend.
+    HttpBindError, AmiLoginRefusedError, AmiUnreachableError, LookupConfigurationError. Each says what to mend.
     """
     settings, clock = site.settings, SystemClock()
     started_at = clock.now()
@@ -169,6 +193,7 @@ async def open_guichet(site: Site, secrets: Secrets) -> AsyncIterator[Guichet]:
         desk = await stack.enter_async_context(ticketing.open_desk(database, clock.now))
         users = await SqlUserDirectory.open(database)
         prompts = await _prepared_prompts(site)
+        lookups = await stack.enter_async_context(open_lookups(lookup_services(settings.lookups)))
         journal = await stack.enter_async_context(open_journal(settings.journal.redis_url, tasks))
         telephony = AsteriskTelephony(
             _ami_address(site, secrets),
@@ -185,11 +210,13 @@ async def open_guichet(site: Site, secrets: Secrets) -> AsyncIterator[Guichet]:
                 desk=_call_desk(site, desk),
                 telephony=telephony,
                 prompts=prompts,
+                lookups=lookups,
                 journal=journal,
                 schedule=_call_later,
                 tasks=tasks,
             ),
         )
+        reloader = Reloader(core.live, read_settings or (lambda: settings), prompts, lookups, core.dispatcher.submit)
         await _register_agents(core, users)
         tasks.start(core.writer.run(), "desk_writer")
         stack.push_async_callback(_write_what_is_left, core.writer)
@@ -198,6 +225,7 @@ async def open_guichet(site: Site, secrets: Secrets) -> AsyncIterator[Guichet]:
         await _find_asterisk(site, telephony)
         metrics = Metrics()
         metrics.watch(core.screens)
+        metrics.watch_menus(core.ivr_figures)
         core.dispatcher.add_listener(metrics.hear)
         app = build_app(
             WebServices(
@@ -210,10 +238,12 @@ async def open_guichet(site: Site, secrets: Secrets) -> AsyncIterator[Guichet]:
                 settings=settings,
                 readiness=lambda: _problems(core, telephony, journal),
                 metrics=metrics,
+                ivr_figures=core.ivr_figures,
             )
         )
         http_port = await stack.enter_async_context(serve(app, settings.http.host, settings.http.port))
         stack.callback(core.screens.close)
+        await stack.enter_async_context(control_socket(settings.data_dir, lambda: _reloaded(reloader)))
         log.info("ready", http_port=http_port, agi_port=agi.port, queues=len(settings.queues))
         yield Guichet(
             site=site,
@@ -221,6 +251,7 @@ async def open_guichet(site: Site, secrets: Secrets) -> AsyncIterator[Guichet]:
             desk=desk,
             users=users,
             telephony=telephony,
+            reloader=reloader,
             started_at=started_at,
             agi_port=agi.port,
             http_port=http_port,
@@ -241,6 +272,10 @@ async def _find_asterisk(site: Site, telephony: AsteriskTelephony) -> None:
         ) from error
     except AmiUnreachableError as error:
         log.warning("asterisk_not_there", where=where, error=str(error), hint="`guichet asterisk up` starts one")
+
+
+async def _reloaded(reloader: Reloader) -> bytes:
+    return msgspec.json.encode(await reloader.reload())
 
 
 def prompts_of(site: Site) -> PromptLibrary:

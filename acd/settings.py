@@ -12,11 +12,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, field_validator, model_validator
 
 from acd.secrets import read_secret_file
 from acd.shipped import shipped_config
+from ivr.calendar import Calendar
 from ivr.errors import ConfigurationError, Problem
 from ivr.source import Source, load, merge
 
@@ -39,6 +41,7 @@ Seconds = Annotated[
     timedelta, BeforeValidator(_seconds), PlainSerializer(timedelta.total_seconds), Field(ge=timedelta(0))
 ]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+MenuName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]  # as menus write names
 Extension = Annotated[str, Field(pattern=r"^[0-9]{2,8}$")]
 
 
@@ -51,7 +54,21 @@ class ServiceSettings(_Section):
     data_dir: Path | None = None  # None: the user's data directory (see `Settings.data_dir`)
     region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
     language: Literal["fr", "en"]
+    time_zone: str  # whose days and hours callers are told
     log_format: Literal["console", "json"]
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_exists(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ValueError, OSError, KeyError):
+            raise ValueError(f"unknown time zone `{name}` (write one such as Europe/Paris)") from None
+        return name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
 
 
 class HttpSettings(_Section):
@@ -156,6 +173,14 @@ class NumberSettings(_Section):
     language: Literal["fr", "en"] | None = None
 
 
+class LookupSettings(_Section):
+    """An HTTP service that menus may ask. A flow names it and a path; where it is stands here."""
+
+    url: Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$", max_length=500)]  # no secrets in it
+    token_file: Path | None = None  # sent as `Authorization: Bearer ...`
+    ca_file: Path | None = None  # of a certificate authority of one's own
+
+
 class QueueSettings(_Section):
     label: str
     skills: Mapping[Name, Annotated[int, Field(ge=0, le=100)]] = {}
@@ -176,9 +201,11 @@ class Settings(_Section):
     prompts: PromptSettings
     numbers: Mapping[Annotated[str, Field(pattern=r"^\+?[0-9]{1,18}$")], NumberSettings]
     queues: Mapping[Name, QueueSettings]
+    calendars: Mapping[MenuName, Calendar] = {}
+    lookups: Mapping[MenuName, LookupSettings] = {}
     flows: tuple[Path, ...] = ()  # IVR files besides the shipped ones, beside the site file
 
-    @field_validator("numbers", "queues", mode="before")
+    @field_validator("numbers", "queues", "calendars", "lookups", mode="before")
     @classmethod
     def _without_the_dropped(cls, value: object) -> object:
         """`"100": null` in a site file takes a shipped number (or queue) away."""
@@ -263,4 +290,10 @@ def _beside(folder: Path, settings: Settings) -> Settings:
     recordings = settings.prompts.recordings
     prompts = settings.prompts.model_copy(update={"recordings": recordings and folder / recordings.expanduser()})
     flows = tuple(folder / path.expanduser() for path in settings.flows)
-    return settings.model_copy(update={"flows": flows, "prompts": prompts})
+    lookups = {name: _lookup_beside(folder, lookup) for name, lookup in settings.lookups.items()}
+    return settings.model_copy(update={"flows": flows, "prompts": prompts, "lookups": lookups})
+
+
+def _lookup_beside(folder: Path, lookup: LookupSettings) -> LookupSettings:
+    files = {"token_file": lookup.token_file, "ca_file": lookup.ca_file}
+    return lookup.model_copy(update={name: file and folder / file.expanduser() for name, file in files.items()})

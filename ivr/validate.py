@@ -111,6 +111,11 @@ def attributes_of(flow: Flow) -> dict[str, Kind]:
     return found
 
 
+def callers_of(flow: Flow, flows: Mapping[str, Flow]) -> tuple[Flow, ...]:
+    """The other flows that may lead into this one."""
+    return tuple(other for other in flows.values() if other.name != flow.name and flow.name in _called_by(other, flows))
+
+
 class _FlowCheck:
     def __init__(self, flow: Flow, source: Source, known: Known) -> None:
         self.flow = flow

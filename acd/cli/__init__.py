@@ -10,6 +10,7 @@ app = typer.Typer(help="Call distribution for hotlines and service desks.", no_a
 app.command()(run.run)
 app.command()(demo.demo)
 app.command()(run.check)
+app.command()(run.reload)
 app.add_typer(asterisk.app, name="asterisk")
 app.add_typer(user.app, name="user")
 

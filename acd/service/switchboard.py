@@ -16,6 +16,7 @@ from acd.service.ports import (
     CallerGone,
     CallerHungUpError,
     ControlLostError,
+    KeyPressed,
     LegAnswered,
     LegRinging,
     LiveChannels,
@@ -108,6 +109,9 @@ class Switchboard:
                     self._services.submit(cmd.ReportAnswer(call_id=call[0], reservation_id=call[1]))
                 elif call_id_of(linkedid) not in self._services.state.calls:
                     self._adopt(linkedid, extension)
+            case KeyPressed(linkedid, key):
+                if flow := self._flows.get(call_id_of(linkedid)):
+                    flow.key_pressed(key)
             case CallerGone(linkedid):
                 call_id = call_id_of(linkedid)
                 # A flow in control hears of it on its own session, in order with all else it does.

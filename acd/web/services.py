@@ -10,6 +10,7 @@ from aiohttp import web
 
 from acd.domain.ids import CallId
 from acd.service.dispatcher import Dispatcher
+from acd.service.ivr_figures import IvrFigures
 from acd.service.ports import Clock, UserDirectory
 from acd.service.screens import Screens
 from acd.settings import Settings
@@ -31,6 +32,7 @@ class WebServices:
     readiness: Callable[[], list[str]]
     why_waiting: Callable[[CallId], Sequence[str]]
     metrics: Metrics
+    ivr_figures: IvrFigures
 
 
 SERVICES: Final = web.AppKey("services", WebServices)

@@ -6,7 +6,7 @@ import asyncio
 import heapq
 import re
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -24,6 +24,7 @@ from acd.service.ports import (
     DeskError,
     DialStatus,
     Keyed,
+    Lookups,
     Prompts,
     Telephony,
     TelephonyFact,
@@ -172,6 +173,23 @@ class FakePrompts(Prompts):
     def sounds_of(self, prompts: Sequence[PromptRef]) -> list[str]:
         return [prompt.text or prompt.recording for prompt in prompts]
 
+    async def speak(self, prompts: Sequence[PromptRef], *, within: timedelta) -> None:
+        """All words have a sound here."""
+
+
+class FakeLookups(Lookups):
+    """`answers` by service and path: a JSON object of one level."""
+
+    def __init__(self) -> None:
+        self.answers: dict[tuple[str, str], dict[str, str]] = {}
+
+    async def ask(
+        self, service: str, path: str, into: Mapping[str, str], *, deadline: timedelta, tries: int
+    ) -> dict[str, str] | None:
+        answer = self.answers.get((service, path), {})
+        found = {name: answer[place] for name, place in into.items() if place in answer}
+        return found if len(found) == len(into) else None
+
 
 class FakeChannel(CallerChannel):
     """A caller's channel whose other end is the test: it keys, hangs up, cuts the session, answers rings."""
@@ -221,7 +239,7 @@ class FakeChannel(CallerChannel):
         self._check()
         self.state.update(variables)
 
-    async def play(self, sounds: Sequence[str]) -> None:
+    async def play(self, sounds: Sequence[str], *, interruptible: bool = False) -> None:
         self._check()
         self.heard.extend(sounds)
 
@@ -233,6 +251,8 @@ class FakeChannel(CallerChannel):
         terminator: str | None,
         timeout: timedelta,
         digit_timeout: timedelta,
+        interruptible: bool = True,
+        is_retry: bool = False,
     ) -> Keyed:
         """A test's `key` is one whole entry; "" is a time-out."""
         self._check()

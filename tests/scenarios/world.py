@@ -19,7 +19,15 @@ from acd.service.tasks import BackgroundTasks
 from acd.settings import load_settings
 from acd.site import Site, load_site
 from routing.model import canonical
-from tests.fakes.ports import FakeChannel, FakeDesk, FakePrompts, FakeTelephony, VirtualClock, VirtualTimers
+from tests.fakes.ports import (
+    FakeChannel,
+    FakeDesk,
+    FakeLookups,
+    FakePrompts,
+    FakeTelephony,
+    VirtualClock,
+    VirtualTimers,
+)
 
 E = TypeVar("E", bound=ev.Event)
 
@@ -28,6 +36,7 @@ class World:
     def __init__(self, site: Site, tasks: BackgroundTasks) -> None:
         self.clock = VirtualClock()
         self.desk = FakeDesk()
+        self.lookups = FakeLookups()
         self.telephony = FakeTelephony()
         self.journal = MemoryJournal()
         self.tasks = tasks
@@ -42,6 +51,7 @@ class World:
                 desk=self.desk,
                 telephony=self.telephony,
                 prompts=FakePrompts(),
+                lookups=self.lookups,
                 journal=self.journal,
                 schedule=lambda delay, callback: asyncio.get_running_loop().call_soon(callback),
                 tasks=tasks,

@@ -70,7 +70,7 @@ def test_a_number_whose_flow_does_not_exist_is_told() -> None:
     with pytest.raises(ConfigurationError) as refusal:
         load_site(settings_with(numbers=numbers))
     assert [(problem.path, problem.message) for problem in refusal.value.problems] == [
-        ("numbers.200.flow", "there is no flow `hotlin`"),
+        ("numbers.200.flow", "there is no flow `hotlin`; did you mean `hotline`?"),
         ("numbers.201.flow", "there is no flow `nowhere`"),
     ]
 

@@ -18,7 +18,9 @@ from ivr.model import (
     Digits,
     EnterQueue,
     HangUp,
+    Identify,
     Input,
+    Lookup,
     Play,
     Played,
     PromptRef,
@@ -75,6 +77,10 @@ def written(step: Step) -> str:
             return f"collect {step.max_digits}{until}{wait}{secret}: {_prompts(step.prompts)}"
         case Check():
             return f"check {step.kind} {'secret' if step.secret else step.value}"
+        case Identify():
+            return "identify"
+        case Lookup():
+            return f"look up {step.service} {step.path} within {step.timeout.total_seconds():g}s, {step.tries} tries"
         case EnterQueue():
             priority = "" if step.priority is None else f" priority {step.priority}"
             skills = f" skills {dict(step.skills)}" if step.skills else ""
