@@ -1,6 +1,6 @@
 """START READING HERE: everything is built in this file, and nowhere else.
 
-    build_core(site, ports)      the engine and the service round it, on whatever ports it is given (tests give fakes)
+    build_core(live, ports)      the engine and the service round it, on whatever ports it is given (tests give fakes)
     open_guichet(site, secrets)  the whole of it on real adapters: Asterisk, database, HTTP
 
 The way of a call through it:
@@ -89,10 +89,9 @@ class Core:
     switchboard: Switchboard
     writer: DeskWriter
     ivr_figures: IvrFigures
-    live: LiveSite
 
 
-def build_core(site: Site, ports: Ports) -> Core:
+def build_core(live: LiveSite, ports: Ports) -> Core:
     """Wire the service. Nothing runs yet but what the caller starts: `writer.run()`, and calls that come in."""
     engine = Engine()
     dispatcher = Dispatcher(engine, ports.clock)
@@ -100,7 +99,7 @@ def build_core(site: Site, ports: Ports) -> Core:
     screens = Screens(engine.state, statistics, ports.clock, ports.schedule)
     writer = DeskWriter(ports.desk, dispatcher.submit)
     ivr_figures = IvrFigures()
-    live = LiveSite(site)
+    site = live.site
     timers = ports.timers(ports.clock, dispatcher.submit)
     switchboard = Switchboard(
         FlowServices(
@@ -144,7 +143,6 @@ def build_core(site: Site, ports: Ports) -> Core:
         switchboard=switchboard,
         writer=writer,
         ivr_figures=ivr_figures,
-        live=live,
     )
 
 
@@ -202,12 +200,13 @@ async def open_guichet(
             deadline=settings.asterisk.ami.deadline_seconds,
             ping_interval=settings.asterisk.ami.ping_seconds,
         )
+        live = LiveSite(site)
         core = build_core(
-            site,
+            live,
             Ports(
                 clock=clock,
                 timers=LoopTimers,
-                desk=_call_desk(site, desk),
+                desk=call_desk(lambda: live.site, desk),
                 telephony=telephony,
                 prompts=prompts,
                 lookups=lookups,
@@ -216,7 +215,7 @@ async def open_guichet(
                 tasks=tasks,
             ),
         )
-        reloader = Reloader(core.live, read_settings or (lambda: settings), prompts, lookups, core.dispatcher.submit)
+        reloader = Reloader(live, read_settings or (lambda: settings), prompts, lookups, core.dispatcher.submit)
         await _register_agents(core, users)
         tasks.start(core.writer.run(), "desk_writer")
         stack.push_async_callback(_write_what_is_left, core.writer)
@@ -310,14 +309,20 @@ def _ami_address(site: Site, secrets: Secrets) -> AmiAddress:
     return AmiAddress(host=ami.host, port=ami.port, username=ami.username, secret=secrets.ami_secret)
 
 
-def _call_desk(site: Site, desk: ticketing.Desk) -> TicketingDesk:
-    extensions = frozenset(site.settings.asterisk.agent_phones.extensions)
-    queues = site.settings.queues
+def call_desk(site: Callable[[], Site], desk: ticketing.Desk) -> TicketingDesk:
+    """`site`: the present one, whose queues have names for people."""
+    settings = site().settings
+    extensions = frozenset(settings.asterisk.agent_phones.extensions)
+
+    def label(name: str) -> str:
+        queues = site().settings.queues
+        return queues[name].label if name in queues else name
+
     return TicketingDesk(
         desk,
-        region=site.settings.service.region,
+        region=settings.service.region,
         is_internal=extensions.__contains__,
-        queue_label=lambda name: queues[name].label if name in queues else name,
+        queue_label=label,
     )
 
 

@@ -17,7 +17,7 @@ from acd.domain.ids import AgentId, agent_id_of
 from acd.service.ports import Clock
 from acd.service.tasks import BackgroundTasks
 from acd.settings import load_settings
-from acd.site import Site, load_site
+from acd.site import LiveSite, Site, load_site
 from routing.model import canonical
 from tests.fakes.ports import (
     FakeChannel,
@@ -44,7 +44,7 @@ class World:
         self.frames: list[tuple[str, str]] = []
         self._timers: VirtualTimers | None = None
         self.core: Core = build_core(
-            site,
+            LiveSite(site),
             Ports(
                 clock=self.clock,
                 timers=self._make_timers,
