@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Final, NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
@@ -84,12 +85,13 @@ def _drawn_node(flow: Flow, name: str, place: tuple[float, float]) -> str:
     stroke = "#1a73e8" if name == flow.start else "#80868b"
     radius = _HEIGHT / 2 if node.leaves_flow else 6
     middle = x + _WIDTH / 2
+    caption = escape(_short(_caption(node)))
     return (
         f"<g><title>{escape(f'{name}: {_caption(node)}')}</title>"
         f'<rect x="{x:g}" y="{y:g}" width="{_WIDTH}" height="{_HEIGHT}" rx="{radius:g}" '
         f"fill={quoteattr(_FILLS[_family(node)])} stroke={quoteattr(stroke)}/>"
         f'<text x="{middle:g}" y="{y + 19:g}" text-anchor="middle" font-weight="bold">{escape(_short(name))}</text>'
-        f'<text x="{middle:g}" y="{y + 35:g}" text-anchor="middle" fill="#5f6368">{escape(_short(_caption(node)))}</text>'
+        f'<text x="{middle:g}" y="{y + 35:g}" text-anchor="middle" fill="#5f6368">{caption}</text>'
         "</g>"
     )
 
@@ -132,7 +134,7 @@ def _layers(flow: Flow) -> list[list[str]]:
     layers: list[list[str]] = [[] for _ in range(last + (len(depth) < len(flow.nodes)))]
     for name in flow.nodes:
         layers[depth.get(name, last)].append(name)
-    for above, layer in zip(layers, layers[1:], strict=False):
+    for above, layer in pairwise(layers):
         order = {name: index for index, name in enumerate(above)}
         layer.sort(key=lambda name: _middle(order[one] for one in above if name in onward[one]))
     return layers or [list(flow.nodes)]

@@ -177,9 +177,8 @@ def _asked(step: Play | Collect) -> Input:
         return CallerGone()
     if typed == "h":
         return CallerGone()
-    ended = bool(step.terminator) and step.terminator in typed
-    digits = typed.partition(step.terminator)[0] if step.terminator else typed
-    digits = digits[: step.max_digits]
+    digits, ending, _ = typed.partition(step.terminator) if step.terminator else (typed, "", "")
+    ended, digits = bool(ending), digits[: step.max_digits]
     return Digits(digits, "complete" if ended or len(digits) == step.max_digits else "timeout")
 
 
@@ -196,9 +195,8 @@ async def _checked(step: Check, identification: Identification | None, site: Sit
         return CheckResult(await asyncio.to_thread(typer.confirm, f"{what}: does it pass?"))
     passes = await identification.is_their_ticket(step.value)
     typer.echo(f"   {what}: {'passes' if passes else 'does not pass'}")
-    return CheckResult(
-        passes, attributes=identification.ticket_attributes(site.settings.service.zone) if passes else {}
-    )
+    learnt = identification.ticket_attributes(site.settings.service.zone) if passes else {}
+    return CheckResult(passes, attributes=learnt)
 
 
 def _show_queue(step: EnterQueue) -> None:
