@@ -20,10 +20,10 @@ import re
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from functools import cached_property, lru_cache
-from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Annotated, Final, Literal, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from ivr.nodes.base import Part
 
@@ -60,14 +60,61 @@ class Holidays(Part):
         return day in _holidays_of(self.country, self.subdivision, day.year)
 
 
-Windows = Annotated[tuple[Window, ...], Field(max_length=10)]
+def _window(text: object) -> object:
+    if isinstance(text, tuple):
+        return text
+    found = _WINDOW.fullmatch(text) if isinstance(text, str) else None
+    if found is None:
+        raise ValueError("no window: write it as 08:00-12:30")
+    first_hour, first_minute, last_hour, last_minute = map(int, found.groups())
+    start, end = first_hour * 60 + first_minute, last_hour * 60 + last_minute
+    if start >= _DAY_MINUTES or end > _DAY_MINUTES:
+        raise ValueError("a day ends at 24:00")
+    if start == end:
+        raise ValueError("this window is empty (the whole day is 00:00-24:00)")
+    return Window(start, end if end > start else end + _DAY_MINUTES)
+
+
+def _weekdays(name: str) -> tuple[int, ...]:
+    first, dash, last = name.partition("-")
+    for day in (first, last) if dash else (first,):
+        if day not in DAYS:
+            raise ValueError("no day of the week: write monday, or monday-friday")
+    start = DAYS.index(first)
+    count = (DAYS.index(last) - start) % 7 + 1 if dash else 1
+    return tuple((start + ahead) % 7 for ahead in range(count))
+
+
+def _dates(name: str) -> Iterator[date]:
+    first_text, dots, last_text = name.partition("..")
+    try:
+        first = date.fromisoformat(first_text)
+        last = date.fromisoformat(last_text) if dots else first
+    except ValueError:
+        raise ValueError("no date: write 2026-12-24, or 2026-12-28..2026-12-31") from None
+    if not 0 <= (last - first).days <= _LONGEST_EXCEPTION:
+        raise ValueError(f"the last day must follow the first, within {_LONGEST_EXCEPTION} days")
+    return iter([first + timedelta(days=ahead) for ahead in range((last - first).days + 1)])
+
+
+def _a_day(name: str) -> str:
+    _weekdays(name)
+    return name
+
+
+def _a_date(name: str) -> str:
+    _dates(name)
+    return name
+
+
+Windows = Annotated[tuple[Annotated[Window, BeforeValidator(_window)], ...], Field(max_length=10)]
 
 
 class Calendar(Part):
     time_zone: str
-    week: dict[str, Windows]
+    week: dict[Annotated[str, AfterValidator(_a_day)], Windows]
     holidays: Holidays | None = None
-    exceptions: dict[str, Windows] = Field(default={})
+    exceptions: dict[Annotated[str, AfterValidator(_a_date)], Windows] = Field(default={})
 
     @field_validator("time_zone")
     @classmethod
@@ -78,16 +125,9 @@ class Calendar(Part):
             raise ValueError(f"unknown time zone `{name}` (write one such as Europe/Paris)") from None
         return name
 
-    @field_validator("week", "exceptions", mode="before")
-    @classmethod
-    def _read_windows(cls, value: object) -> object:
-        if not isinstance(value, dict):
-            return value
-        return {key: _read_windows(entry) for key, entry in value.items()}
-
     @field_validator("week")
     @classmethod
-    def _days_exist(cls, week: dict[str, Windows]) -> dict[str, Windows]:
+    def _each_day_once(cls, week: dict[str, Windows]) -> dict[str, Windows]:
         seen: set[int] = set()
         for name in week:
             days = _weekdays(name)
@@ -95,13 +135,6 @@ class Calendar(Part):
                 raise ValueError(f"{DAYS[min(twice)]} is written twice")
             seen.update(days)
         return week
-
-    @field_validator("exceptions")
-    @classmethod
-    def _dates_exist(cls, exceptions: dict[str, Windows]) -> dict[str, Windows]:
-        for name in exceptions:
-            _dates(name)
-        return exceptions
 
     @model_validator(mode="after")
     def _tables(self) -> Calendar:
@@ -154,48 +187,6 @@ class Calendar(Part):
     @cached_property
     def _by_date(self) -> dict[date, tuple[Window, ...]]:
         return {day: windows for name, windows in self.exceptions.items() for day in _dates(name)}
-
-
-def _read_windows(value: Any) -> Any:
-    if not isinstance(value, list):
-        message = 'opening hours are a list such as ["08:00-12:30", "13:30-18:00"]; [] is closed'
-        raise ValueError(message)  # noqa: TRY004  # pydantic reports ValueErrors
-    return tuple(item if isinstance(item, Window | tuple) else _window(item) for item in value)
-
-
-def _window(text: object) -> Window:
-    found = _WINDOW.fullmatch(text) if isinstance(text, str) else None
-    if found is None:
-        raise ValueError(f"`{text}` is no window: write 08:00-12:30")
-    first_hour, first_minute, last_hour, last_minute = map(int, found.groups())
-    start, end = first_hour * 60 + first_minute, last_hour * 60 + last_minute
-    if start >= _DAY_MINUTES or end > _DAY_MINUTES:
-        raise ValueError(f"`{text}`: a day ends at 24:00")
-    if start == end:
-        raise ValueError(f"`{text}` is empty (the whole day is 00:00-24:00)")
-    return Window(start, end if end > start else end + _DAY_MINUTES)
-
-
-def _weekdays(name: str) -> tuple[int, ...]:
-    first, dash, last = name.partition("-")
-    for day in (first, last) if dash else (first,):
-        if day not in DAYS:
-            raise ValueError(f"`{name}` is no day of the week: write monday, or monday-friday")
-    start = DAYS.index(first)
-    count = (DAYS.index(last) - start) % 7 + 1 if dash else 1
-    return tuple((start + ahead) % 7 for ahead in range(count))
-
-
-def _dates(name: str) -> Iterator[date]:
-    first_text, dots, last_text = name.partition("..")
-    try:
-        first = date.fromisoformat(first_text)
-        last = date.fromisoformat(last_text) if dots else first
-    except ValueError:
-        raise ValueError(f"`{name}` is no date: write 2026-12-24, or 2026-12-28..2026-12-31") from None
-    if not 0 <= (last - first).days <= _LONGEST_EXCEPTION:
-        raise ValueError(f"`{name}`: the last day must follow the first, within {_LONGEST_EXCEPTION} days")
-    return iter([first + timedelta(days=ahead) for ahead in range((last - first).days + 1)])
 
 
 @lru_cache(maxsize=200)

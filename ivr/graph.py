@@ -1,11 +1,10 @@
 """A flow as a picture: Mermaid text, or SVG laid out here, without another program. Pure.
 
-Nodes stand in layers by their distance from the start; arrows that lead back up are dashed and bend round the side.
+Nodes stand in layers, so that arrows lead down; those that lead back up are dashed and bend round the side.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import Final, NamedTuple
@@ -15,6 +14,7 @@ from ivr.nodes import Asking, AskService, CallFlow, Hours, Node, Queue, Return
 from ivr.schema import Flow
 
 _WIDTH, _HEIGHT, _GAP_X, _GAP_Y, _MARGIN = 168, 44, 28, 76, 40
+_BEND_WIDTH: Final = 24
 _LONGEST_LABEL: Final = 26
 _FILLS: Final = {"ask": "#e8f0fe", "end": "#e6f4ea", "decide": "#fef7e0", "else": "#f5f5f5"}
 
@@ -55,28 +55,80 @@ def mermaid(flow: Flow) -> str:
 
 def svg(flow: Flow) -> str:
     """The picture, with its own light background; no script, no outside reference."""
-    layers = _layers(flow)
-    widest = max(len(layer) for layer in layers)
-    width = 2 * _MARGIN + widest * (_WIDTH + _GAP_X) + 2 * _MARGIN
-    height = 2 * _MARGIN + len(layers) * (_HEIGHT + _GAP_Y)
-    at: dict[str, tuple[float, float]] = {}
-    for depth, layer in enumerate(layers):
-        left = (width - len(layer) * (_WIDTH + _GAP_X) + _GAP_X) / 2
-        for index, name in enumerate(layer):
-            at[name] = (left + index * (_WIDTH + _GAP_X), _MARGIN + depth * (_HEIGHT + _GAP_Y))
-    title = escape(f"Flow {flow.name}, version {flow.version}")
+    layout = _Layout(flow)
+    width, height = layout.width, layout.height
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
         f'height="{height:g}" font-family="sans-serif" font-size="12" role="img">',
-        f"<title>{title}</title>",
+        f"<title>{escape(f'Flow {flow.name}, version {flow.version}')}</title>",
         '<defs><marker id="head" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
         '<path d="M0 0 8 4 0 8z" fill="#5f6368"/></marker></defs>',
         f'<rect width="{width:g}" height="{height:g}" fill="#fff"/>',
     ]
-    drawn = arrows(flow)
-    parts += [_drawn_arrow(arrow, at, width, index) for index, arrow in enumerate(drawn)]
-    parts += [_drawn_node(flow, name, place) for name, place in at.items()]
+    parts += [_drawn_arrow(arrow, layout, place, index) for index, (arrow, place) in enumerate(layout.fanned())]
+    parts += [_drawn_node(flow, name, layout.at[name]) for name in flow.nodes]
     return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+class _Layout:
+    """`at`: left upper corner of each node. `bends`: points an arrow over several layers passes, between the nodes."""
+
+    def __init__(self, flow: Flow) -> None:
+        self.arrows = arrows(flow)
+        depth = _depths(flow, self.arrows)
+        layers: list[list[str]] = [[] for _ in range(max(depth.values()) + 1)]
+        for name in flow.nodes:
+            layers[depth[name]].append(name)
+        above: dict[str, list[str]] = {}
+        self._bends: dict[tuple[str, str], list[str]] = {}
+        for arrow in self.arrows:
+            chain = [arrow.source]
+            for level in range(depth[arrow.source] + 1, depth[arrow.target]):
+                bend = f"{arrow.source} {arrow.target} {level}"  # no node's name has a space
+                layers[level].append(bend)
+                chain.append(bend)
+            if depth[arrow.target] > depth[arrow.source]:
+                self._bends[arrow.source, arrow.target] = chain[1:]
+                for upper, lower in pairwise([*chain, arrow.target]):
+                    above.setdefault(lower, []).append(upper)
+        for upper_layer, layer in pairwise(layers):
+            order = {name: index for index, name in enumerate(upper_layer)}
+            layer.sort(key=lambda name: _middle(order[one] for one in above.get(name, ()) if one in order))
+        self._place(flow, layers)
+
+    def _place(self, flow: Flow, layers: list[list[str]]) -> None:
+        def wide(name: str) -> float:
+            return _WIDTH if name in flow.nodes else _BEND_WIDTH
+
+        widths = [sum(wide(name) + _GAP_X for name in layer) - _GAP_X for layer in layers]
+        self.width = max(widths) + 4 * _MARGIN
+        self.height = 2 * _MARGIN + len(layers) * (_HEIGHT + _GAP_Y) - _GAP_Y
+        self.at: dict[str, tuple[float, float]] = {}
+        for level, (layer, width) in enumerate(zip(layers, widths, strict=True)):
+            left = (self.width - width) / 2
+            for name in layer:
+                self.at[name] = (left, _MARGIN + level * (_HEIGHT + _GAP_Y))
+                left += wide(name) + _GAP_X
+
+    def bends(self, arrow: Arrow) -> list[tuple[float, float]] | None:
+        """None for an arrow that leads back up."""
+        found = self._bends.get((arrow.source, arrow.target))
+        return None if found is None else [(self.at[bend][0] + _BEND_WIDTH / 2, self.at[bend][1]) for bend in found]
+
+    def fanned(self) -> list[tuple[Arrow, float]]:
+        """Arrows with where they leave their node, from its middle: in the order of what is below, so none cross."""
+        leaving: dict[str, list[Arrow]] = {}
+        for arrow in sorted(self.arrows, key=self._leads_to):
+            leaving.setdefault(arrow.source, []).append(arrow)
+        found: list[tuple[Arrow, float]] = []
+        for fan in leaving.values():
+            step = min(36.0, (_WIDTH - 24) / len(fan))
+            found += [(arrow, (index - (len(fan) - 1) / 2) * step) for index, arrow in enumerate(fan)]
+        return found
+
+    def _leads_to(self, arrow: Arrow) -> float:
+        bends = self.bends(arrow)
+        return bends[0][0] if bends else self.at[arrow.target][0] + _WIDTH / 2
 
 
 def _drawn_node(flow: Flow, name: str, place: tuple[float, float]) -> str:
@@ -96,17 +148,23 @@ def _drawn_node(flow: Flow, name: str, place: tuple[float, float]) -> str:
     )
 
 
-def _drawn_arrow(arrow: Arrow, at: dict[str, tuple[float, float]], width: float, index: int) -> str:
-    (x1, y1), (x2, y2) = at[arrow.source], at[arrow.target]
-    spread = (index % 5 - 2) * 6  # arrows between the same layers do not lie on one another
-    if y2 > y1:
-        ax, ay, bx, by = x1 + _WIDTH / 2 + spread, y1 + _HEIGHT, x2 + _WIDTH / 2 + spread, y2
-        path = f"M{ax:g} {ay:g}C{ax:g} {ay + _GAP_Y / 2:g} {bx:g} {by - _GAP_Y / 2:g} {bx:g} {by:g}"
-        label_x, label_y, dash = ax + (bx - ax) * 0.25, ay + (by - ay) * 0.25 + 4, ""
+def _drawn_arrow(arrow: Arrow, layout: _Layout, place: float, index: int) -> str:
+    (x1, y1), (x2, y2) = layout.at[arrow.source], layout.at[arrow.target]
+    bends = layout.bends(arrow)
+    if bends is not None:
+        x, y = x1 + _WIDTH / 2 + place, y1 + _HEIGHT
+        label_x, label_y, dash = x, y + 16 + index % 2 * 12, ""
+        path = f"M{x:g} {y:g}"
+        for bend_x, bend_y in [*bends, (x2 + _WIDTH / 2, y2)]:
+            path += f"C{x:g} {y + _GAP_Y / 2:g} {bend_x:g} {bend_y - _GAP_Y / 2:g} {bend_x:g} {bend_y:g}"
+            x, y = bend_x, bend_y
+            if (bend_x, bend_y) in bends:
+                y += _HEIGHT
+                path += f"L{x:g} {y:g}"
     else:
-        right = x1 + x2 > width
+        right = x1 + x2 > layout.width
         side = _MARGIN / 2 + index % 4 * 8
-        edge = width - side if right else side
+        edge = layout.width - side if right else side
         ax, bx = (x1 + _WIDTH, x2 + _WIDTH) if right else (x1, x2)
         ay, by = y1 + _HEIGHT / 2, y2 + _HEIGHT / 2
         path = f"M{ax:g} {ay:g}C{edge:g} {ay:g} {edge:g} {by:g} {bx:g} {by:g}"
@@ -114,30 +172,51 @@ def _drawn_arrow(arrow: Arrow, at: dict[str, tuple[float, float]], width: float,
     line = f'<path d="{path}" fill="none" stroke="#5f6368"{dash} marker-end="url(#head)"/>'
     if not arrow.labels:
         return line
-    text = f'<text x="{label_x:g}" y="{label_y:g}" text-anchor="middle" fill="#1a73e8">{escape(_label(arrow))}</text>'
+    text = (
+        f'<text x="{label_x:g}" y="{label_y:g}" text-anchor="middle" fill="#1a73e8" stroke="#fff" '
+        f'stroke-width="3" paint-order="stroke">{escape(_label(arrow))}</text>'
+    )
     return line + text
 
 
-def _layers(flow: Flow) -> list[list[str]]:
-    """Names by distance from the start; those no way leads to come last. Within a layer, near those above."""
+def _depths(flow: Flow, joined: Iterable[Arrow]) -> dict[str, int]:
+    """By name: the length of the longest way from the start, rounds left out; no way leads to those of the last."""
     onward: dict[str, list[str]] = {name: [] for name in flow.nodes}
-    for arrow in arrows(flow):
+    for arrow in joined:
         onward[arrow.source].append(arrow.target)
     depth: dict[str, int] = {}
-    open_ = deque([(flow.start, 0)] if flow.start in flow.nodes else [])
-    while open_:
-        name, far = open_.popleft()
-        if name not in depth:
-            depth[name] = far
-            open_.extend((target, far + 1) for target in onward[name])
+    for name in _downward(onward, flow.start):
+        depth.setdefault(name, 0)
+        for target in onward[name]:
+            depth[target] = max(depth.get(target, 0), depth[name] + 1)
     last = max(depth.values(), default=-1) + 1
-    layers: list[list[str]] = [[] for _ in range(last + (len(depth) < len(flow.nodes)))]
-    for name in flow.nodes:
-        layers[depth.get(name, last)].append(name)
-    for above, layer in pairwise(layers):
-        order = {name: index for index, name in enumerate(above)}
-        layer.sort(key=lambda name: _middle(order[one] for one in above if name in onward[one]))
-    return layers or [list(flow.nodes)]
+    return {name: depth.get(name, last) for name in flow.nodes}
+
+
+def _downward(onward: dict[str, list[str]], start: str) -> list[str]:
+    """Names that can be reached, each after all that lead to it; the arrows that close a round are taken out of
+    `onward`."""
+    done: list[str] = []
+    seen: set[str] = set()
+    trail: list[tuple[str, int]] = [(start, 0)] if start in onward else []
+    on_trail = {start}
+    while trail:
+        name, index = trail.pop()
+        seen.add(name)
+        if index == len(onward[name]):
+            done.append(name)
+            on_trail.discard(name)
+            continue
+        target = onward[name][index]
+        if target in on_trail:
+            del onward[name][index]
+            trail.append((name, index))
+            continue
+        trail.append((name, index + 1))
+        if target not in seen:
+            trail.append((target, 0))
+            on_trail.add(target)
+    return done[::-1]
 
 
 def _middle(places: Iterable[int]) -> float:
