@@ -281,7 +281,7 @@ def load_settings(
     layers.append(_environment_layer(environment))
     if overrides:
         layers.append(Source.of_data(dict(overrides), "command line"))
-    settings = merge(layers).validate(Settings)
+    settings = merge(layers, whole=("calendars",)).validate(Settings)  # half a calendar of each would be neither
     return settings if chosen is None else _beside(chosen.absolute().parent, settings)
 
 

@@ -131,7 +131,7 @@ class _FlowCheck:
                 found.update(attributes_of(self.known.flows[node.flow]))
         return found
 
-    def error(self, path: Path, message: str, *, at_key: bool = False, offset: int = 0) -> Problem:
+    def error(self, path: Path, message: str, *, at_key: bool = False, offset: int | None = None) -> Problem:
         return self.source.problem(path, message, at_key=at_key, offset=offset)
 
     def warning(self, path: Path, message: str, *, at_key: bool = False) -> Problem:

@@ -8,7 +8,7 @@ who:
   otherwise: main
 
 Conditions: `ivr/expression.py`. They may name what the desk knows of the caller (`ivr.model.FACTS`) and attributes that
-a node of the flow sets. The desk is asked only where a condition needs it.
+a node of the flow sets. The desk is asked only when a condition that needs it is reached.
 """
 
 from __future__ import annotations
@@ -37,6 +37,10 @@ class Case(Part):
         except ExpressionError:
             return None
 
+    @cached_property
+    def asks_the_desk(self) -> bool:
+        return self.expression is not None and bool(self.expression.names & IDENTIFIED.keys())
+
 
 class Fork(Node):
     kind: Literal["branch"]
@@ -52,13 +56,7 @@ class Fork(Node):
         for index, case in enumerate(self.cases):
             yield Condition(("cases", index, "when"), case.when)
 
-    @cached_property
-    def asks_the_desk(self) -> bool:
-        return any(case.expression and case.expression.names & IDENTIFIED.keys() for case in self.cases)
-
     def enter(self, session: Session) -> Move:
-        if self.asks_the_desk and not session.is_identified:
-            return session, None
         return self._decided(session)
 
     def step(self, session: Session) -> Step:
@@ -73,6 +71,8 @@ class Fork(Node):
     def _decided(self, session: Session) -> Move:
         known = session.known()
         for index, case in enumerate(self.cases):
+            if case.asks_the_desk and not session.is_identified:
+                return session, None
             if case.expression is not None and case.expression.holds(known):
                 return replace(session, path=noted(session.path, exit_=f"case {index + 1}")), case.then
         return replace(session, path=noted(session.path, exit_="otherwise")), self.otherwise
