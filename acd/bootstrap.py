@@ -290,7 +290,7 @@ def prompts_of(site: Site) -> PromptLibrary:
 async def _prepared_prompts(site: Site) -> PromptLibrary:
     """No caller waits for synthesis: everything a flow can say is there before the first call."""
     prompts = prompts_of(site)
-    await prompts.prepare(prompt for flow in site.flows.values() for prompt in flow.prompts())
+    await prompts.prepare(site.prompts())
     for language, text in site.settings.prompts.apology.items():
         sound = Path(f"{await prompts.render(text, language)}.wav")
         await asyncio.to_thread(_put_apology, sound, site.settings.data_dir / APOLOGY, language)

@@ -61,7 +61,7 @@ class Reloader:
             before = self._live.site
             site = load_site(await asyncio.to_thread(self._read))
             services = await asyncio.to_thread(lookup_services, site.settings.lookups)
-            await self._prompts.prepare(prompt for flow in site.flows.values() for prompt in flow.prompts())
+            await self._prompts.prepare(site.prompts())
             self._lookups.configure(services)
             self._live.site = site
             kept = self._configure_queues(site)

@@ -11,6 +11,7 @@ from acd.domain.queue import QueuePolicy
 from acd.service.menu import Route
 from acd.settings import Settings
 from ivr.errors import ConfigurationError, Problem, did_you_mean
+from ivr.model import PromptRef
 from ivr.nodes import Return
 from ivr.schema import Flow, link
 from ivr.source import Source
@@ -22,12 +23,17 @@ from routing.model import canonical
 class Site:
     settings: Settings
     flows: Mapping[str, Flow]
+    in_use: frozenset[str]  # names of flows: the site's own, and those that numbers lead into
     warnings: tuple[Problem, ...]
 
     def route_of(self, called_number: str) -> Route:
         """Raises LookupError for a number that is not configured."""
         number = self.settings.numbers[called_number]
         return Route(flow=self.flows[number.flow], language=number.language)
+
+    def prompts(self) -> Iterator[PromptRef]:
+        """All that callers can hear of the flows in use, to be made beforehand."""
+        return (prompt for name in sorted(self.in_use) for prompt in self.flows[name].prompts())
 
     def queue_policies(self) -> tuple[QueuePolicy, ...]:
         return tuple(
@@ -68,14 +74,28 @@ def load_site(settings: Settings) -> Site:
             problems.extend(error.problems)
             continue
         flows[flow.name], sources[flow.name] = flow, source
+    own = {name for name, source in sources.items() if Path(source.name) in settings.flows}
     linked = link(flows, settings.calendars)
-    found = [problem for name, flow in linked.items() for problem in _checked(flow, sources[name], linked, settings)]
-    problems += [problem for problem in found if problem.severity == "error"]
+    in_use = _in_use(linked, own | {entry.flow for entry in settings.numbers.values()})
+    warnings: list[Problem] = []
+    for name in [*linked]:
+        found = _checked(linked[name], sources[name], linked, settings)
+        errors = [problem for problem in found if problem.severity == "error"]
+        if errors and name not in in_use:
+            del linked[name]  # a shipped example, on a site without the queues it names
+            continue
+        problems += errors
+        warnings += [problem for problem in found if problem.severity == "warning"]
     if not problems:
         problems.extend(_numbers(settings, linked))
     if problems:
         raise ConfigurationError(tuple(problems))
-    return Site(settings, linked, tuple(problem for problem in found if problem.severity == "warning"))
+    return Site(settings, linked, frozenset(in_use & linked.keys()), tuple(warnings))
+
+
+def _in_use(flows: Mapping[str, Flow], roots: set[str]) -> set[str]:
+    """The flows named, and all that they can lead into."""
+    return {name for name in flows if name in roots or any(c.name in roots for c in callers_of(flows[name], flows))}
 
 
 def _checked(flow: Flow, source: Source, flows: Mapping[str, Flow], settings: Settings) -> tuple[Problem, ...]:

@@ -138,8 +138,7 @@ class House:
         return self.site.settings
 
     async def prepare(self) -> None:
-        prompts = [prompt for flow in self.site.flows.values() for prompt in flow.prompts()]
-        self._sounds = await prompts_of(self.site).prepare(prompts)
+        self._sounds = await prompts_of(self.site).prepare(self.site.prompts())
 
     def service(self) -> AbstractAsyncContextManager[int]:
         """`guichet run`, as often as wanted; its process id. What it logs is beside the site file."""
