@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -86,7 +87,7 @@ def try_flow(
         site = load_site(load_settings(config))
         chosen = _flow_of(site, flow)
         zone = site.settings.service.zone
-        asyncio.run(_walk(site, chosen, caller, _instant(at).replace(tzinfo=zone) if at else SystemClock().now()))
+        asyncio.run(_walk(site, chosen, caller, _instant(at, zone) if at else SystemClock().now()))
 
 
 def _flow_of(site: Site, name: str) -> Flow:
@@ -97,9 +98,10 @@ def _flow_of(site: Site, name: str) -> Flow:
     return flow
 
 
-def _instant(text: str) -> datetime:
+def _instant(text: str, zone: ZoneInfo) -> datetime:
     try:
-        return datetime.fromisoformat(text).replace(tzinfo=None)
+        at = datetime.fromisoformat(text)
+        return at.replace(tzinfo=at.tzinfo or zone)
     except ValueError:
         raise typer.BadParameter(f"`{text}` is no time: write 2026-12-25T10:30", param_hint="--at") from None
 

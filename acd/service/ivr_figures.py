@@ -61,9 +61,6 @@ class IvrFigures:
             match event:
                 case ev.IvrPathRecorded(call_id=call_id, path=path, flow=flow, at=at) if flow:
                     self._go_on(self._ways.setdefault(call_id, _Way(flow)), path, at)
-                case ev.CallRejoined(call_id=call_id):
-                    # Another process may have counted, or this one: the path begins anew with what the channel carries.
-                    self._ways.pop(call_id, None)
                 case ev.CallEnded(call_id=call_id):
                     self._ways.pop(call_id, None)
 
@@ -86,12 +83,12 @@ class IvrFigures:
     def _go_on(self, way: _Way, path: tuple[IvrStep, ...], at: datetime) -> None:
         """Count what `path` has more than the way so far: its last step may have changed, others were added."""
         known = way.path
-        if known and len(path) >= len(known):
+        if len(path) < len(known):  # the call is back, and the channel could not carry all of its way
+            way.path = path
+            return
+        if known:
             self._changed(way, known[-1], path[len(known) - 1], at)
-            added = path[len(known) :]
-        else:
-            added = path
-        for step in added:
+        for step in path[len(known) :]:
             tally = self._tally(way.flow, step.node)
             tally.entries += 1
             way.entered_at = at

@@ -223,7 +223,7 @@ def setting_paths(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 
 
 # Shown as one setting each: their parts stand in the same row, or are the row's own words.
-WHOLE = ("asterisk.trunks.<>.", "asterisk.agent_phones.", "prompts.voices.<>.")
+WHOLE = ("calendars.<>.holidays.<>.", "asterisk.trunks.<>.", "asterisk.agent_phones.", "prompts.voices.<>.")
 
 
 def test_every_setting_is_documented() -> None:

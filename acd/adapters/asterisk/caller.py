@@ -101,7 +101,7 @@ class AgiCallerChannel(CallerChannel):
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(None) as patience:
-                self._keys.wake = lambda: patience.reschedule(loop.time() + _KEY_ON_ITS_WAY)
+                self._keys.wake = lambda: _hurry(patience, loop)
                 key = await command()
         except TimeoutError:
             return self._keys.take()
@@ -203,6 +203,12 @@ class AgiCallerChannel(CallerChannel):
         if self._session.ended is SessionEnd.HANGUP:
             return CallerHungUpError()
         return ControlLostError("the AGI connection ended")
+
+
+def _hurry(patience: asyncio.Timeout, loop: asyncio.AbstractEventLoop) -> None:
+    """The first key counts: a timeout that has begun to expire cannot be changed."""
+    if patience.when() is None:
+        patience.reschedule(loop.time() + _KEY_ON_ITS_WAY)
 
 
 @contextmanager

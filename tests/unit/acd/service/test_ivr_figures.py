@@ -57,6 +57,15 @@ def test_a_way_through_two_nodes() -> None:
     assert counted.node("menu").entries == 1
 
 
+def test_a_call_that_is_back_is_not_counted_again() -> None:
+    counted = Counted()
+    counted.way(0, IvrStep("first", "1", "1"), IvrStep("menu", "1", "1"), IvrStep("last"))
+    counted.way(1, IvrStep("menu", "1", "1"), IvrStep("last"))
+    counted.way(2, IvrStep("menu", "1", "1"), IvrStep("last", "2", "2"))
+    assert [counted.node(name).entries for name in ("first", "menu", "last")] == [1, 1, 1]
+    assert counted.node("last").exits == {"2": 1}
+
+
 def test_calls_and_flows_are_counted_apart() -> None:
     counted = Counted()
     counted.way(0, IvrStep("menu", "1", "1"))
