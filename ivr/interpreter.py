@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import msgspec
 from msgspec.structs import replace
@@ -88,7 +88,7 @@ def _limit_of(session: Session) -> str:
     if limits.no_match is not None and session.all_no_matches >= limits.no_match:
         return "no_match_limit"
     if session.at is not None and session.began_at is not None:
-        return "time_limit" if session.at - session.began_at >= timedelta(seconds=limits.seconds) else ""
+        return "time_limit" if session.at - session.began_at >= limits.time else ""
     return ""
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from functools import cached_property
 from typing import Annotated, Literal
 
@@ -74,6 +75,10 @@ class Limits(Part):
     seconds: Annotated[float, Field(gt=0, le=7200)] = 900
     no_input: Annotated[int, Field(ge=1, le=100)] | None = None
     no_match: Annotated[int, Field(ge=1, le=100)] | None = None
+
+    @cached_property
+    def time(self) -> timedelta:
+        return timedelta(seconds=self.seconds)
 
 
 class Flow(Part):

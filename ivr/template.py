@@ -37,21 +37,20 @@ class Template(NamedTuple):
     """`parts`: words as they are said (without those that have no letter or digit) and values, in order."""
 
     parts: tuple[str | Value, ...]
-
-    @property
-    def values(self) -> tuple[Value, ...]:
-        return tuple(part for part in self.parts if isinstance(part, Value))
+    values: tuple[Value, ...]
 
 
 @lru_cache(maxsize=4000)
 def parse_template(text: str) -> Template:
     parts: list[str | Value] = []
+    values: list[Value] = []
     end = 0
     for found in _VALUE.finditer(text):
         parts += _words(text[end : found.start()])
-        parts.append(Value(found[1], found[2] if found[2] is not None else "text", found.start()))
+        values.append(Value(found[1], found[2] if found[2] is not None else "text", found.start()))
+        parts.append(values[-1])
         end = found.end()
-    return Template((*parts, *_words(text[end:])))
+    return Template((*parts, *_words(text[end:])), tuple(values))
 
 
 def encoded(text: str, known: Mapping[str, str | float | bool]) -> str:

@@ -68,6 +68,11 @@ class Spoken(Part):
         """The words and values of the text; of a recording none: it is played as it is."""
         return parse_template("" if self.file else self.text)
 
+    @cached_property
+    def fixed(self) -> dict[str, tuple[PromptRef, ...]]:
+        """By language, what is played where there are no values; filled by `refs`, which is on every call's way."""
+        return {}
+
 
 Prompt = Annotated[dict[Language, Spoken], Field(min_length=1)]
 
@@ -253,8 +258,12 @@ def refs(prompt: dict[str, Spoken], session: Session, language: str = "") -> tup
     spoken = prompt.get(language)
     if spoken is None:
         return ()
+    fixed = spoken.fixed.get(language)
+    if fixed is not None:
+        return fixed
     if not spoken.template.values:
-        return (PromptRef(language, spoken.text, spoken.file or ""),)
+        fixed = spoken.fixed[language] = (PromptRef(language, spoken.text, spoken.file or ""),)
+        return fixed
     return (_filled(spoken, language, session),)
 
 
