@@ -225,6 +225,7 @@ async def open_guichet(
         metrics = Metrics()
         metrics.watch(core.screens)
         metrics.watch_menus(core.ivr_figures)
+        metrics.watch_desk(lambda: len(core.writer), lambda: core.writer.set_aside)
         core.dispatcher.add_listener(metrics.hear)
         app = build_app(
             WebServices(

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from acd.domain.ids import QueueName
 from acd.domain.queue import QueuePolicy
 from acd.service.menu import Route
@@ -18,6 +20,8 @@ from ivr.source import Source
 from ivr.validate import Known, attributes_of, callers_of, check_flow, read_flow
 from routing.model import canonical
 
+log = structlog.get_logger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Site:
@@ -27,8 +31,14 @@ class Site:
     warnings: tuple[Problem, ...]
 
     def route_of(self, called_number: str) -> Route:
-        """Raises LookupError for a number that is not configured."""
-        number = self.settings.numbers[called_number]
+        """A number that is not configured (any more, while the dialplan still has it) leads where the first one does:
+        a caller is never turned away for our own mistake. Raises LookupError only for a site without any number."""
+        numbers = self.settings.numbers
+        if called_number not in numbers:
+            log.error("number_not_configured", called_number=called_number)
+        number = numbers.get(called_number) or next(iter(numbers.values()), None)
+        if number is None:
+            raise LookupError("no number is configured")
         return Route(flow=self.flows[number.flow], language=number.language)
 
     def prompts(self) -> Iterator[PromptRef]:

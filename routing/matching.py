@@ -3,8 +3,8 @@
 Items with equal requirements form one line; candidates with equal skills form one bench. A decision compares the
 heads of the lines (or benches) that fit: its cost depends on the number of distinct requirement sets and skill sets,
 not on how many wait or are logged in. Which line fits which bench is worked out once per distinct pair. Lines and
-benches left empty are kept for the next of their kind, and cleared away whenever all of them have doubled in
-number.
+benches left empty are kept for the next of their kind (with all agents busy all benches are empty, and wanted again
+within seconds); those that nobody used between two clearings are cleared away.
 """
 
 from __future__ import annotations
@@ -39,16 +39,18 @@ _FEW = 64  # lines or benches that are never worth clearing away
 class _Line(Generic[T]):
     """A priority line with cheap removal from anywhere: removed entries stay in the heap until they surface."""
 
-    __slots__ = ("_heap", "_members", "_serial", "fits")
+    __slots__ = ("_heap", "_members", "_serial", "fits", "was_used")
 
     def __init__(self) -> None:
         self._heap: list[tuple[tuple[object, ...], int, T]] = []
         self._members: set[int] = set()  # serials: an object taken out and put back is a new entry
         self._serial = 0
+        self.was_used = True  # since the last clearing
         self.fits: list[_Line[_Sorted]] = []  # the lines on the other side that this one can be matched with
 
     def add(self, entry: T) -> int:
         self._serial += 1
+        self.was_used = True
         self._members.add(self._serial)
         heapq.heappush(self._heap, (entry.sort_key, self._serial, entry))
         return self._serial
@@ -171,7 +173,9 @@ def _connect(line: _Line[WorkItem], bench: _Line[Candidate], requirements: Requi
 
 def _clear_away_empty(lines: dict[K, _Line[T]], others: Mapping[Any, _Line[Any]]) -> int:
     """Gives the number of lines at which to do it again: twice what is left, so that it costs next to nothing."""
-    gone = {line for line in lines.values() if line.is_empty}
+    gone = {line for line in lines.values() if line.is_empty and not line.was_used}
+    for line in lines.values():
+        line.was_used = False
     for other in others.values():
         other.fits = [line for line in other.fits if line not in gone]
     for key in [key for key, line in lines.items() if line in gone]:

@@ -9,6 +9,9 @@ import hypothesis
 import pytest
 import structlog
 
+# Here because pytest takes plugins from the uppermost conftest alone.
+pytest_plugins = ("tests.integration.asterisk_plugin",)
+
 # Deadlines of hypothesis are timings: a busy machine is no failure.
 hypothesis.settings.register_profile("here", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import structlog
 
-from acd.domain.call import Call, IvrStep
+from acd.domain.call import Call, IvrStep, Reason, Result, Termination
 from acd.domain.caller import Caller, CallerContext, Certainty, ContactCard, RecentCallCard, TicketCard
 from acd.domain.effects import CommitTicket
 from acd.domain.ids import AgentId, QueueName, call_id_of
@@ -69,28 +70,12 @@ class TicketingDesk(Desk):
             known = await self._desk.interaction(linkedid)
         if known is None or known.queue is None or known.queued_at is None or known.ended_at is not None:
             return None
-        caller, context = await self.identify(self.classify(known.caller_given or "", known.caller_name or ""))
-        if known.keyed_ticket:
-            context = await self.check_ticket(caller, context, known.keyed_ticket) or context
-        return Call(
-            call_id=call_id_of(linkedid),
-            linkedid=linkedid,
-            channel="",
-            called_number=known.called_number or "",
-            caller=caller,
-            started_at=known.started_at or known.queued_at,
-            changed_at=known.as_of,
-            language=known.language or "",
-            context=context,
-            ivr_path=tuple(_step(step) for step in known.ivr_path),
-            flow=known.flow or "",
-            keyed_ticket=known.keyed_ticket,
-            queue=QueueName(known.queue),
-            queued_at=known.queued_at,
-            agent_id=AgentId(known.agent_id) if known.agent_id else None,
-            offered_at=known.offered_at,
-            answered_at=known.answered_at,
-        )
+        return await self._call_of(known)
+
+    async def unsettled_calls(self, since: datetime) -> list[Call]:
+        with _desk_errors():
+            found = await self._desk.unsettled_since(since)
+        return [await self._call_of(known) for known in found]
 
     async def record_interactions(self, calls: Sequence[Call]) -> None:
         with _desk_errors():
@@ -106,6 +91,34 @@ class TicketingDesk(Desk):
                 log.warning("disposition_not_possible", call_id=wish.call.call_id, error=str(error))
                 ref = await self._desk.commit_call(record, self._to_qualify(wish))
         return ref.number if ref is not None else None
+
+    async def _call_of(self, known: ticketing.Interaction) -> Call:
+        """The call that this interaction tells of."""
+        caller, context = await self.identify(self.classify(known.caller_given or "", known.caller_name or ""))
+        if known.keyed_ticket:
+            context = await self.check_ticket(caller, context, known.keyed_ticket) or context
+        return Call(
+            call_id=call_id_of(known.linkedid),
+            linkedid=known.linkedid,
+            channel="",
+            called_number=known.called_number or "",
+            caller=caller,
+            started_at=known.started_at or known.as_of,
+            changed_at=known.as_of,
+            language=known.language or "",
+            context=context,
+            ivr_path=tuple(_step(step) for step in known.ivr_path),
+            flow=known.flow or "",
+            keyed_ticket=known.keyed_ticket,
+            queue=QueueName(known.queue) if known.queue else None,
+            queued_at=known.queued_at,
+            agent_id=AgentId(known.agent_id) if known.agent_id else None,
+            offered_at=known.offered_at,
+            answered_at=known.answered_at,
+            talk_ended_at=known.talk_ended_at,
+            ended_at=known.ended_at,
+            termination=_termination(known),
+        )
 
     # translation ---------------------------------------------------------------------------------------------
 
@@ -225,3 +238,9 @@ def _call_card(interaction: ticketing.Interaction) -> RecentCallCard:
         result=interaction.termination_result or "",
         ticket_number=interaction.ticket_number or "",
     )
+
+
+def _termination(interaction: ticketing.Interaction) -> Termination | None:
+    if interaction.termination_result is None or interaction.termination_reason is None:
+        return None
+    return Termination(Result(interaction.termination_result), Reason(interaction.termination_reason))

@@ -18,7 +18,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from acd.demo.wire import SO_TIMESTAMPNS, Wire, arrival
+from acd.demo.wire import Wire
+from acd.phone.arrival import SO_TIMESTAMPNS, arrival
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
 _LARGEST_HEAD = 16 * 1024
@@ -94,6 +95,8 @@ class ScreenSocket:
         return "\r\n".join((*lines, "", "")).encode()
 
     def _close(self) -> None:
+        if self._socket.fileno() < 0:
+            return
         self._loop.remove_reader(self._socket)
         self._socket.close()
         if self._wire is not None:

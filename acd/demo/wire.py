@@ -10,13 +10,11 @@ from __future__ import annotations
 import ctypes
 import socket
 import struct
-import time
 from bisect import bisect_right
-from collections.abc import Sequence
 
-SO_TIMESTAMPNS = 35  # Linux; neither constant has a name in Python's socket module
-_SO_ATTACH_FILTER = 26
-_TIMESPEC = struct.Struct("@qq")
+from acd.phone.arrival import SO_TIMESTAMPNS, arrival
+
+_SO_ATTACH_FILTER = 26  # Linux; the constant has no name in Python's socket module
 _INSTRUCTION = struct.Struct("@HBBI")
 _IPV4 = 0x0800
 _LOOPBACK = "lo"
@@ -37,16 +35,6 @@ _FILTER = (
     (0x06, 0, 0, _SNAP),  # ret: take it
     (0x06, 0, 0, 0),  # ret: leave it
 )
-
-
-def arrival(ancillary: Sequence[tuple[int, int, bytes]], now: float) -> float:
-    """The kernel's stamp of a message in loop time (CLOCK_MONOTONIC); `now` where it gives none."""
-    for _, kind, stamp in ancillary:
-        if kind == SO_TIMESTAMPNS and len(stamp) == _TIMESPEC.size:
-            seconds, nanoseconds = _TIMESPEC.unpack(stamp)
-            age = time.clock_gettime(time.CLOCK_REALTIME) - seconds - nanoseconds / 1e9
-            return now - age if 0.0 <= age < 60.0 else now
-    return now
 
 
 class _Stream:

@@ -220,6 +220,20 @@ def adopt_talk(turn: Turn, command: cmd.AdoptTalk) -> None:
     turn.wish(fx.RecordInteraction(call=call))
 
 
+def settle_call(turn: Turn, command: cmd.SettleCall) -> None:
+    call = command.call
+    if call.call_id in turn.state.calls or call.agent_id is None:
+        return
+    ended = replace(
+        call,
+        stage=CallStage.ENDED,
+        ended_at=call.ended_at or turn.now,
+        changed_at=turn.now,
+        termination=call.termination or Termination(Result.ANSWERED, Reason.CHANNEL_GONE),
+    )
+    turn.wish(fx.CommitTicket(call=ended, agent_id=call.agent_id, to_qualify=True, wrap_up_ended_at=turn.now))
+
+
 def report_talk_ended(turn: Turn, command: cmd.ReportTalkEnded) -> None:
     call = turn.state.calls.get(command.call_id)
     if call is None or call.stage is not CallStage.TALKING or call.talk_ended_at is not None:

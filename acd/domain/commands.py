@@ -197,6 +197,13 @@ class ReportTicket(Command, frozen=True, kw_only=True):
     to_qualify: bool
 
 
+class SettleCall(Command, frozen=True, kw_only=True):
+    """An answered call of which nobody will say anything more: its agent's wrap-up was lost with a service that died.
+    `call`: as last recorded. It gets its ticket, to be qualified."""
+
+    call: Call
+
+
 class Reconcile(Command, frozen=True, kw_only=True):
     """Every Linkedid alive in Asterisk at `observed_at`: calls started before and not among them are gone."""
 

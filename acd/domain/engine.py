@@ -43,6 +43,7 @@ _RULES: dict[type[cmd.Command], Callable[[Turn, Any], None]] = {
     cmd.ReportTalkEnded: call_rules.report_talk_ended,
     cmd.ReportControlLost: call_rules.report_control_lost,
     cmd.AdoptTalk: call_rules.adopt_talk,
+    cmd.SettleCall: call_rules.settle_call,
     cmd.EndCall: call_rules.end_call,
     cmd.Reconcile: call_rules.reconcile,
 }

@@ -6,12 +6,11 @@ import asyncio
 import contextlib
 import secrets
 import socket
-import struct
-import time
 from collections.abc import Callable
 
 import structlog
 
+from acd.phone.arrival import SO_TIMESTAMPNS, arrival
 from acd.phone.dialog import Dialog
 from acd.phone.digest import Challenge, Credentials
 from acd.phone.errors import InvalidSipValueError, SipParseError
@@ -25,9 +24,6 @@ ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, NOTIFY, REFER, UPDATE"
 PRODUCT = "Guichet phone"
 _BATCH = 64
 _DATAGRAM = 65536
-# Linux: struct timespec of the datagram's arrival; the constant has no name in Python's socket module.
-_SO_TIMESTAMPNS = 35
-_TIMESPEC = struct.Struct("@qq")
 
 
 class UserAgent:
@@ -48,7 +44,7 @@ class UserAgent:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         with contextlib.suppress(OSError):
-            self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+            self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self._socket.bind((local_ip, 0))
         self.host, self.port = self._socket.getsockname()
         self.transactions = TransactionLayer(self.loop, self._send, timers)
@@ -70,7 +66,7 @@ class UserAgent:
                 data, ancillary, _, source = self._socket.recvmsg(_DATAGRAM, 64)
             except OSError:
                 return
-            self._arrived_at = self._arrival(ancillary)
+            self._arrived_at = arrival(ancillary, self.loop.time())
             self.receive(data, source, self._arrived_at)
             self._arrived_at = None
 
@@ -78,16 +74,6 @@ class UserAgent:
     def event_at(self) -> float:
         """Loop time of what is being dealt with: the arrival of the present datagram, else now."""
         return self.loop.time() if self._arrived_at is None else self._arrived_at
-
-    def _arrival(self, ancillary: list[tuple[int, int, bytes]]) -> float:
-        """When the kernel took the datagram, in loop time: a busy loop must not make calls look late."""
-        now = self.loop.time()
-        for _, kind, stamp in ancillary:
-            if kind == _SO_TIMESTAMPNS and len(stamp) == _TIMESPEC.size:
-                seconds, nanoseconds = _TIMESPEC.unpack(stamp)
-                age = time.clock_gettime(time.CLOCK_REALTIME) - seconds - nanoseconds / 1e9
-                return now - age if 0.0 <= age < 60.0 else now
-        return now
 
     def receive(self, data: bytes, source: Address, received_at: float) -> None:
         """Deal with a datagram; never raises because of what is in it."""

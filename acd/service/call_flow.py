@@ -117,6 +117,11 @@ class CallFlow:
         if not self._wished.done():
             self._wished.set_result(None)
 
+    def heard_answer(self) -> None:
+        """The switch told that the phone this call rings has been answered."""
+        if self.dialled is not None:
+            self._channel.heard_answer()
+
     # arriving ------------------------------------------------------------------------------------------------
 
     def _start(self, route: Route) -> None:

@@ -89,7 +89,9 @@ class MenuWalk:
                     return session, step
                 given = await self._perform(step, identified)
                 session, step_after = interpreter.advance(session, given, self._services.clock.now())
-                if isinstance(step, Collect):
+                # Where a place in the queue follows at once, that says it all.
+                is_placed = isinstance(step_after, EnterQueue) and identified.done()
+                if isinstance(step, Collect) and not is_placed:
                     await self._channel.set_state(ivr_session=interpreter.dump(session))
                 step = step_after
         except CallerHungUpError:

@@ -21,7 +21,11 @@ T = TypeVar("T")
 
 
 class CallerHungUpError(Exception):
-    """The caller is gone: the ordinary end of a call. `after_talk`: an agent had answered."""
+    """The caller is gone: the ordinary end of a call.
+
+    `after_talk`: the phone being dialled had answered. Known when `heard_answer` was called or the talk outlasted the
+    time of the offer; a shorter talk of which nobody told passes for a ring.
+    """
 
     error_id = "call.hung_up"
 
@@ -67,7 +71,11 @@ class Timers(ABC):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelFacts:
-    """What is known when a caller's channel comes under control. Times are None on a first entry."""
+    """What is known when a caller's channel comes under control.
+
+    On a first entry there is no more than who calls whom, and `started_at`, which the dialplan sets; all else is from
+    `set_state`.
+    """
 
     linkedid: str
     channel: str
@@ -117,7 +125,11 @@ class CallerChannel(ABC):
 
     @abstractmethod
     async def set_state(self, **variables: str) -> None:
-        """Write the call's state on the channel itself, in one round trip. Keys are fields of ChannelFacts."""
+        """Write the call's state on the channel itself, in one round trip.
+
+        Keys are fields of ChannelFacts from `stage` to `agent` but for `started_at`, else KeyError; `queued_at` is in
+        seconds since 1970. They are in the facts when the channel comes under control again.
+        """
 
     @abstractmethod
     async def play(self, sounds: Sequence[str], *, interruptible: bool = False) -> None:
@@ -158,6 +170,9 @@ class CallerChannel(ABC):
     @abstractmethod
     async def dial(self, extension: str, offer_time: timedelta) -> DialStatus:
         """Ring an agent's phone and stay until it is over: not answered, or talked and hung up."""
+
+    def heard_answer(self) -> None:  # noqa: B027  # a hint: those who have no use for it leave it
+        """The switch says that the phone now dialled has been answered: nobody need ask how the ringing ended."""
 
     @abstractmethod
     async def finish(self) -> None:
@@ -242,6 +257,10 @@ class Desk(ABC):
     async def call_under_way(self, linkedid: str) -> Call | None:
         """The call as last recorded, if it reached a queue and is not over: what a service that was restarted can
         know of a talk that went on without it."""
+
+    @abstractmethod
+    async def unsettled_calls(self, since: datetime) -> list[Call]:
+        """Answered calls as last recorded, started at `since` or later, that have no ticket and no word on them yet."""
 
     @abstractmethod
     async def record_interactions(self, calls: Sequence[Call]) -> None:

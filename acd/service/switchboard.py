@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 
 import structlog
 
@@ -16,6 +17,7 @@ from acd.service.ports import (
     CallerGone,
     CallerHungUpError,
     ControlLostError,
+    DeskError,
     KeyPressed,
     LegAnswered,
     LegRinging,
@@ -28,6 +30,7 @@ log = structlog.get_logger(__name__)
 # A call whose flow fails is brought back by the dialplan. After so many failures it is ended with an apology:
 # music for ever would be worse.
 MOST_FAILURES = 3
+UNSETTLED_TIME = timedelta(days=2)  # how far back calls without a ticket are looked for after a restart
 
 
 class Switchboard:
@@ -94,8 +97,11 @@ class Switchboard:
     def stop_ringing(self, wish: fx.StopRinging) -> None:
         flow = self._flows.get(wish.call_id)
         if flow is not None and flow.dialled == wish.reservation_id:
-            linkedid = wish.call_id.removeprefix("call_")
-            self._services.tasks.start(self._services.telephony.stop_ringing(linkedid), "stop_ringing")
+            self._services.tasks.start(self._stop(flow, wish), "stop_ringing")
+
+    async def _stop(self, flow: CallFlow, wish: fx.StopRinging) -> None:
+        if flow.dialled == wish.reservation_id:  # else Dial has ended since, and the next ring must not be hit
+            await self._services.telephony.stop_ringing(flow.linkedid)
 
     # what the switch tells -----------------------------------------------------------------------------------
 
@@ -107,6 +113,8 @@ class Switchboard:
             case LegAnswered(linkedid, extension):
                 if call := self._reserved_for(linkedid, extension):
                     self._services.submit(cmd.ReportAnswer(call_id=call[0], reservation_id=call[1]))
+                    if flow := self._flows.get(call[0]):
+                        flow.heard_answer()
                 elif call_id_of(linkedid) not in self._services.state.calls:
                     self._adopt(linkedid, extension)
             case KeyPressed(linkedid, key):
@@ -122,6 +130,18 @@ class Switchboard:
                 # Asterisk's list and the sessions race: a call under control has its own word on when it ends.
                 controlled = {flow.linkedid for flow in self._flows.values()}
                 self._services.submit(cmd.Reconcile(live_linkedids=linkedids | controlled, observed_at=observed_at))
+                self._services.tasks.start(self._settle(linkedids | controlled), "settle_calls")
+
+    async def _settle(self, live_linkedids: frozenset[str]) -> None:
+        """Talks that ended while no service looked on, and wrap-ups that died with one, get their tickets."""
+        try:
+            calls = await self._services.desk.unsettled_calls(self._services.clock.now() - UNSETTLED_TIME)
+        except DeskError as error:
+            log.warning("calls_not_settled", error=str(error))
+            return
+        for call in calls:
+            if call.linkedid not in live_linkedids:
+                self._services.submit(cmd.SettleCall(call=call))
 
     def _adopt(self, linkedid: str, extension: str) -> None:
         """Somebody talks of whom the engine knows nothing: the service was restarted meanwhile."""

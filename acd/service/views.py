@@ -73,6 +73,8 @@ class QueueView(Struct, frozen=True, kw_only=True):
     answered: int
     abandoned: int
     short_abandoned: int
+    failed: int
+    moved: int
     no_answers: int
     service_level: float | None
     service_level_seconds: float
@@ -152,6 +154,8 @@ def queue_view(policy: QueuePolicy, figures: QueueFigures, waiting: list[Call], 
         answered=figures.answered,
         abandoned=figures.abandoned,
         short_abandoned=figures.short_abandoned,
+        failed=figures.failed,
+        moved=figures.moved,
         no_answers=figures.no_answers,
         service_level=service_level(figures),
         service_level_seconds=policy.service_level_time.total_seconds(),

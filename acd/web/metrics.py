@@ -70,6 +70,14 @@ class Metrics:
         """Have what callers do in menus in every scrape."""
         self.registry.register(_MenusCollector(figures))
 
+    def watch_desk(self, pending: Callable[[], float], set_aside: Callable[[], float]) -> None:
+        """How many records wait for the desk, and how many it would not take."""
+        for name, text, value in (
+            ("guichet_desk_pending", "Interactions and tickets not yet written", pending),
+            ("guichet_desk_set_aside", "Records the desk would not take; see the log", set_aside),
+        ):
+            Gauge(name, text, registry=self.registry).set_function(value)
+
     def hear(self, events: Sequence[ev.Event]) -> None:
         for event in events:
             match event:
@@ -127,6 +135,8 @@ class _ScreensCollector(Collector):
             queues,
             lambda view: view.short_abandoned,
         )
+        yield _counter("guichet_calls_failed", "Calls lost by our own fault", queues, lambda view: view.failed)
+        yield _counter("guichet_calls_moved", "Calls that left for another queue", queues, lambda view: view.moved)
         yield self._agents()
 
     def _agents(self) -> Metric:

@@ -63,7 +63,7 @@ async def _run(chosen: set[str], *, is_quick: bool) -> dict[str, float]:
                     if name in chosen:
                         await measure(bench)
                 bench.put_pop_leads()
-        figures.put("phones", "all", late_ticks=bench.late_ticks)
+                bench.put_machine()
         for trouble, count in bench.troubles.most_common(10):
             _say(f"{count} x {trouble}")
     return figures.values

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from statistics import median
 
-from tests.bench.phones_process import Done
+from tests.bench.phones_process import Done, Place
 from tests.bench.statistics import percentile, pop_leads
-from tests.bench.world import FIRST_NUMBER, KNOWN_CALLERS, Running, Turn, World
+from tests.bench.world import FIRST_NUMBER, KNOWN_CALLERS, Running, Turn, World, cpu_seconds, machine_seconds
+
+PLACING_LIMIT = 120.0
 
 
 @dataclass(slots=True)
@@ -24,7 +29,7 @@ class Figures:
 
 @dataclass(slots=True)
 class Bench:
-    """`note` is told of everything that was placed: pops are looked at wherever Guichet rang a phone."""
+    """All calls are placed here: pops are looked at wherever Guichet rang a phone, and who else used the machine."""
 
     world: World
     is_quick: bool
@@ -32,6 +37,7 @@ class Bench:
     figures: Figures = field(default_factory=Figures)
     troubles: Counter[str] = field(default_factory=Counter)
     late_ticks: int = 0
+    _others: list[float] = field(default_factory=list)
     _leads: list[float] = field(default_factory=list)
     _read_leads: list[float] = field(default_factory=list)
     _without_pop: int = 0
@@ -42,7 +48,17 @@ class Bench:
         self._round += 1
         return FIRST_NUMBER + (self._round % 5) * KNOWN_CALLERS * 2
 
-    def note(self, turn: Turn, done: Done, running: Running) -> None:
+    async def place(self, turn: Turn, running: Running, command: Place) -> Done:
+        """Have the calls placed and look at all that was seen."""
+        ours = (*running.pids, *running.screens, self.world.phones.pid, os.getpid())
+        before, busy_before, at = sum(map(cpu_seconds, ours)), machine_seconds(), time.monotonic()
+        done = await self.world.phones.do(command, timeout=PLACING_LIMIT)
+        busy, spent = machine_seconds() - busy_before, sum(map(cpu_seconds, ours)) - before
+        self._others.append(max(0.0, busy - spent) / (time.monotonic() - at))
+        self._note(turn, done, running)
+        return done
+
+    def _note(self, turn: Turn, done: Done, running: Running) -> None:
         self.late_ticks += done.late_ticks
         self.troubles.update(f"{turn.name}, caller: {call.trouble}" for call in done.placed if call.trouble)
         self.troubles.update(f"{turn.name}, screen: {text}" for text in running.troubles)
@@ -53,6 +69,13 @@ class Bench:
             self._leads += arrived
             self._read_leads += read
             self._without_pop += missing
+
+    def put_machine(self) -> None:
+        """`others_cores`: what programs that are no part of this took meanwhile, in cores; timings suffer from it."""
+        self.figures.put("machine", "all", cores=os.cpu_count() or 0, late_ticks=self.late_ticks)
+        if self._others:
+            most = max(self._others)
+            self.figures.put("machine", "all", others_cores=median(self._others), others_cores_most=most)
 
     def put_pop_leads(self) -> None:
         rings = len(self._leads) + self._without_pop

@@ -17,23 +17,23 @@ AGENTS = 10
 async def measure(bench: Bench) -> None:
     from_invite: dict[str, list[float]] = {}
     from_answer: dict[str, list[float]] = {}
-    for number in range(1 if bench.is_quick else 4):
+    for number in range(1 if bench.is_quick else 3):
         for turn in (PLAIN_DIAL, APP_QUEUE, GUICHET_ITSELF):
             bench.say(f"caller_to_ring, {turn.name}, round {number + 1}")
             async with turn.taken(bench.world, AGENTS) as running:
                 await bench.world.phones.do(Behave(talk_from=0.1, talk_to=0.2, seed=number))
-                done = await bench.world.phones.do(
+                done = await bench.place(
+                    turn,
+                    running,
                     Place(
                         target=turn.number,
                         numbers=bench.first_number(),
-                        count=30 if bench.is_quick else 50,
+                        count=30 if bench.is_quick else 40,
                         at_once=1,
                         most_per_second=10.0,
                         pause=0.1,
                     ),
-                    timeout=120,
                 )
-                bench.note(turn, done, running)
             invited, answered = caller_to_ring(done)
             from_invite.setdefault(turn.name, []).extend(invited)
             from_answer.setdefault(turn.name, []).extend(answered)

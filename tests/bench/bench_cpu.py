@@ -19,7 +19,7 @@ SETTLE_SECONDS = 2.0
 async def measure(bench: Bench) -> None:
     totals: dict[str, list[float]] = {}
     parts: list[list[float]] = []
-    for number in range(1 if bench.is_quick else 4):
+    for number in range(1 if bench.is_quick else 3):
         for turn in (APP_QUEUE, GUICHET_ITSELF):
             spent = await _run(bench, turn, number)
             totals.setdefault(turn.name, []).append(sum(spent))
@@ -40,7 +40,9 @@ async def _run(bench: Bench, turn: Turn, number: int) -> list[float]:
         await bench.world.phones.do(Behave(talk_from=1.5, talk_to=3.0, seed=number))
         await asyncio.sleep(SETTLE_SECONDS)
         before = [cpu_seconds(pid) for pid in running.pids]
-        done = await bench.world.phones.do(
+        done = await bench.place(
+            turn,
+            running,
             Place(
                 target=turn.menu_number,
                 numbers=bench.first_number(),
@@ -50,11 +52,9 @@ async def _run(bench: Bench, turn: Turn, number: int) -> list[float]:
                 keys="1",
                 keys_after=1.0,
             ),
-            timeout=120,
         )
         await asyncio.sleep(SETTLE_SECONDS)
         after = [cpu_seconds(pid) for pid in running.pids]
-        bench.note(turn, done, running)
     served = sum(ring.answered_at is not None for ring in done.rung)
     return [(end - begin) * 1000 / max(1, served) for begin, end in zip(before, after, strict=True)]
 

@@ -22,8 +22,7 @@ async def measure(bench: Bench) -> None:
             await bench.world.phones.do(Behave(talk_from=0.2, talk_to=0.4, seed=0))
             for rate in RATES:
                 bench.say(f"calls_per_second, {turn.name}, {rate}/s")
-                done = await bench.world.phones.do(_ramp(bench, turn, rate, seconds), timeout=120)
-                bench.note(turn, done, running)
+                done = await bench.place(turn, running, _ramp(bench, turn, rate, seconds))
                 reached, lost = _reached(done), _lost(done)
                 bench.figures.put(
                     "calls_per_second", turn.name, **{f"lost_at_{rate}": lost, f"reached_{rate}": reached}

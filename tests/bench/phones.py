@@ -10,7 +10,16 @@ from contextlib import AsyncExitStack, suppress
 import msgspec
 
 from acd.demo.line_process import lines_of_stdin, write_line
-from acd.phone import IncomingCall, MediaClock, MediaMode, MediaOptions, Phone, PhoneAccount, PhoneError
+from acd.phone import (
+    IncomingCall,
+    MediaClock,
+    MediaMode,
+    MediaOptions,
+    Phone,
+    PhoneAccount,
+    PhoneError,
+    PhoneTimeoutError,
+)
 from acd.phone.call import PhoneCall
 from tests.bench.phones_process import Behave, Command, Done, Place, Placed, Register, Rung
 
@@ -82,7 +91,7 @@ class Callers:
         self._trunk = trunk
         self._command = command
         self._loop = asyncio.get_running_loop()
-        self._is_over = asyncio.Event()
+        self._is_over = False
         self._placed: list[Placed] = []
         self._in_call = 0
         self._full_from: float | None = None
@@ -106,7 +115,9 @@ class Callers:
                 await asyncio.sleep(ends_at - self._loop.time())
             full_to = self._loop.time()
             if not command.is_patient:
-                self._is_over.set()
+                self._is_over = True
+                for call in list(self._trunk.calls.values()):
+                    call.request_end()
         full_from = self._full_from if self._full_from is not None else full_to
         return Done(placed=tuple(self._placed), full_from=full_from, full_to=full_to)
 
@@ -121,9 +132,10 @@ class Callers:
                 await asyncio.sleep(self._command.keys_after)
                 keyed_at = self._loop.time()
                 await call.send_digits(self._command.keys)
-            await self._ended_or_given_up(call)
+            with suppress(PhoneTimeoutError):  # then the caller's patience is at an end
+                await call.ended(self._command.patience)
         except PhoneError as error:
-            trouble = str(error)
+            trouble = "" if self._is_over else str(error)
         finally:
             if call is not None and call.end is None:
                 await call.hang_up()
@@ -138,17 +150,6 @@ class Callers:
         self._in_call += 1
         if self._in_call == self._command.at_once and self._full_from is None:
             self._full_from = self._loop.time()
-
-    async def _ended_or_given_up(self, call: PhoneCall) -> None:
-        over = self._loop.create_task(self._is_over.wait())
-        ended = self._loop.create_task(call.ended(self._command.patience))
-        try:
-            await asyncio.wait((over, ended), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            over.cancel()
-            ended.cancel()
-            with suppress(PhoneError, asyncio.CancelledError):
-                await ended
 
 
 async def _acquired(gate: asyncio.Semaphore, ends_at: float) -> bool:

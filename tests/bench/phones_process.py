@@ -118,12 +118,12 @@ class PhonesProcess:
         answer: asyncio.Future[Done] = asyncio.get_running_loop().create_future()
         self._answer = answer
         self._process.send(msgspec.json.encode(command))
-        ended = asyncio.ensure_future(self._process.has_ended.wait())  # noqa: TID251
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(timeout), asyncio.TaskGroup() as group:
+                ended = group.create_task(self._process.has_ended.wait())
                 await asyncio.wait((answer, ended), return_when=asyncio.FIRST_COMPLETED)
+                ended.cancel()
         finally:
-            ended.cancel()
             self._answer = None
         if not answer.done():
             raise ChildEndedError("the phones' process has ended")

@@ -34,7 +34,7 @@ class Target:
 def rows(values: Values) -> Iterator[tuple[str, ...]]:
     """What, dial, app_queue, Guichet, app_queue : Guichet."""
     yield ("", "dial", "app_queue", "guichet", "ratio")
-    for load in ("10x50", "10x200", "50x50", "50x200"):
+    for load in ("10x50", "10x200", "50x200"):
         for statistic in ("p50_ms", "p95_ms", "p99_ms"):
             yield from _row(values, f"agent_free_to_ring_{load}", statistic)
     for measure in ("caller_to_ring", "answer_to_ring"):
@@ -45,6 +45,9 @@ def rows(values: Values) -> Iterator[tuple[str, ...]]:
     yield from _row(values, "calls_per_second", "highest_without_loss")
     for statistic in ("share_before_ring", "least_ms", "p01_ms", "p50_ms"):
         yield from _row(values, "pop_lead", statistic)
+    for statistic in ("others_cores", "others_cores_most"):
+        if f"machine.all.{statistic}" in values:
+            yield (f"machine {statistic}", "", "", _number(values[f"machine.all.{statistic}"]), "")
     for key in sorted(values):
         if key.startswith(("routing_", "engine_", "ivr", "ami_", "fastagi_")):
             yield (key, "", "", _number(values[key]), "")

@@ -157,9 +157,10 @@ class Turn(ABC):
 
 @dataclass(slots=True)
 class Running:
-    """`pids`: every process of the system besides the phones and the screens. `pops`: what the screens saw."""
+    """`pids`: every process of the system; `screens`: of those who look on. `pops`: what the screens saw."""
 
     pids: tuple[int, ...]
+    screens: tuple[int, ...]
     pops: list[Pop]
     troubles: list[str]
 
@@ -173,7 +174,7 @@ class AppQueue(Turn):
         (world.asterisk.folders.etc / "queues.conf").write_text(QUEUES + members)
         await world.asterisk.cli("module load app_queue.so")
         try:
-            yield Running((world.asterisk_pid,), [], [])
+            yield Running((world.asterisk_pid,), (), [], [])
         finally:
             await world.asterisk.cli("module unload app_queue.so")
 
@@ -183,7 +184,7 @@ class PlainDial(Turn):
 
     @asynccontextmanager
     async def taken(self, world: World, agents: int) -> AsyncIterator[Running]:
-        yield Running((world.asterisk_pid,), [], [])
+        yield Running((world.asterisk_pid,), (), [], [])
 
 
 class Guichet(Turn):
@@ -192,7 +193,7 @@ class Guichet(Turn):
 
     @asynccontextmanager
     async def taken(self, world: World, agents: int) -> AsyncIterator[Running]:
-        running = Running((), [], [])
+        running = Running((), (), [], [])
 
         def hear(report: Report) -> None:
             if isinstance(report, Pop):
@@ -206,6 +207,7 @@ class Guichet(Turn):
         async with running_service(url, {}, world.home / "guichet.log", config) as pid:
             running.pids = (world.asterisk_pid, pid)
             async with ScreensProcess(url, people, Rules(wrap_up_seconds=None, missed_seconds=0.5), hear) as screens:
+                running.screens = (screens.pid,)
                 await screens.all_ready(READY_LIMIT)
                 yield running
 
@@ -300,3 +302,10 @@ def cpu_seconds(pid: int) -> float:
     """User and system time of a process, all threads, in seconds (proc(5), stat fields 14 and 15)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def machine_seconds() -> float:
+    """Time all cores of the machine were busy: all but idle and waiting for disks (proc(5), stat)."""
+    with Path("/proc/stat").open() as stat:
+        fields = [int(field) for field in stat.readline().split()[1:9]]
+    return (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")

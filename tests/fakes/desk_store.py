@@ -246,6 +246,10 @@ class FakeDeskStore(DeskStore):
             if interaction.id in owners
         )
 
+    async def unsettled_since(self, instant: datetime, limit: int) -> tuple[Interaction, ...]:
+        started = await self.interactions_since(instant, len(self._tables.interactions))
+        return tuple(item for item in started if item.answered_at is not None and item.disposition is None)[:limit]
+
     async def interactions_since(self, instant: datetime, limit: int) -> tuple[Interaction, ...]:
         found = [
             interaction

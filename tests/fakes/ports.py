@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-import asyncio
 import heapq
 import re
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+
+import structlog
 
 from acd.domain.call import Call
 from acd.domain.caller import Caller, CallerContext, Certainty, ContactCard, TicketCard
 from acd.domain.commands import Command
 from acd.domain.effects import CommitTicket
-from acd.service.ports import (
-    CallerChannel,
-    CallerHungUpError,
-    ChannelFacts,
-    Clock,
-    ControlLostError,
-    Desk,
-    DeskError,
-    DialStatus,
-    Keyed,
-    Lookups,
-    Prompts,
-    Telephony,
-    TelephonyFact,
-    Timers,
-)
+from acd.service.ports import Clock, Desk, DeskError, Lookups, Prompts, Timers
 from ivr.model import PromptRef
+from tests.fakes.switch import FakeChannel, FakeTelephony
 
-T = TypeVar("T")
+__all__ = [
+    "START",
+    "FakeChannel",
+    "FakeDesk",
+    "FakeLookups",
+    "FakePrompts",
+    "FakeTelephony",
+    "VirtualClock",
+    "VirtualTimers",
+]
+
+log = structlog.get_logger(__name__)
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
@@ -128,6 +124,11 @@ class FakeDesk(Desk):
         call = self.recorded.get(linkedid)
         return call if call is not None and call.queue is not None and call.ended_at is None else None
 
+    async def unsettled_calls(self, since: datetime) -> list[Call]:
+        self._check()
+        calls = [call for call in self.recorded.values() if call.is_answered and call.linkedid not in self.committed]
+        return sorted((call for call in calls if call.started_at >= since), key=lambda call: call.started_at)
+
     async def record_interactions(self, calls: Sequence[Call]) -> None:
         self._check()
         for call in calls:
@@ -154,24 +155,26 @@ class FakeDesk(Desk):
             raise DeskError("the desk is down")
 
 
-class FakeTelephony(Telephony):
-    def __init__(self) -> None:
-        self.hear: Callable[[TelephonyFact], None] = lambda fact: None
-        self.stopped: list[str] = []
-
-    def listen(self, hear: Callable[[TelephonyFact], None]) -> None:
-        self.hear = hear
-
-    async def stop_ringing(self, linkedid: str) -> None:
-        self.stopped.append(linkedid)
-
-    def dial_is_over(self, linkedid: str) -> None:
-        """Nothing is kept between rings."""
-
-
 class FakePrompts(Prompts):
+    """The sound of a prompt is its text, or the name of its recording; `without_sound` are those that have none."""
+
+    def __init__(self, without_sound: Collection[PromptRef] = ()) -> None:
+        self._without_sound = without_sound
+
     def sounds_of(self, prompts: Sequence[PromptRef]) -> list[str]:
-        return [prompt.text or prompt.recording for prompt in prompts]
+        sounds: list[str] = []
+        for prompt in prompts:
+            if prompt.pieces:
+                there = [piece for piece in prompt.pieces if piece not in self._without_sound]
+                has_all = len(there) == len(prompt.pieces)
+                sounds += self.sounds_of(there if has_all or prompt.without is None else [prompt.without])
+                continue
+            sound = prompt.text or prompt.recording
+            if sound and prompt not in self._without_sound:
+                sounds.append(sound)
+            else:
+                log.error("prompt_without_sound", language=prompt.language)
+        return sounds
 
     async def speak(self, prompts: Sequence[PromptRef], *, within: timedelta) -> None:
         """All words have a sound here."""
@@ -189,110 +192,3 @@ class FakeLookups(Lookups):
         answer = self.answers.get((service, path), {})
         found = {name: answer[place] for name, place in into.items() if place in answer}
         return found if len(found) == len(into) else None
-
-
-class FakeChannel(CallerChannel):
-    """A caller's channel whose other end is the test: it keys, hangs up, cuts the session, answers rings."""
-
-    def __init__(self, linkedid: str, number: str = "+33612345678", **facts: object) -> None:
-        self.facts = ChannelFacts(
-            linkedid=linkedid,
-            channel=f"PJSIP/trunk-{linkedid}",
-            caller_number=number,
-            caller_name="",
-            called_number="100",
-            **facts,  # type: ignore[arg-type]  # the test names real fields
-        )
-        self.state: dict[str, str] = {}
-        self.heard: list[str] = []
-        self.has_music = False
-        self.dialled: list[str] = []
-        self.is_finished = False
-        self._keys: deque[str] = deque()
-        self._keyed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._end: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
-        self._ring: asyncio.Future[DialStatus] | None = None
-        self.rings = asyncio.Event()
-
-    # the test's side
-
-    def key(self, digits: str) -> None:
-        self._keys.append(digits)
-        if not self._keyed.done():
-            self._keyed.set_result(None)
-
-    def hang_up(self, *, after_talk: bool = False) -> None:
-        if not self._end.done():
-            self._end.set_result(CallerHungUpError(after_talk=after_talk))
-
-    def cut(self) -> None:
-        if not self._end.done():
-            self._end.set_result(ControlLostError("the socket is gone"))
-
-    def end_ring(self, status: DialStatus) -> None:
-        assert self._ring is not None, "nobody is being rung"
-        self._ring.set_result(status)
-
-    # the port
-
-    async def set_state(self, **variables: str) -> None:
-        self._check()
-        self.state.update(variables)
-
-    async def play(self, sounds: Sequence[str], *, interruptible: bool = False) -> None:
-        self._check()
-        self.heard.extend(sounds)
-
-    async def collect(
-        self,
-        sounds: Sequence[str],
-        *,
-        max_digits: int,
-        terminator: str | None,
-        timeout: timedelta,
-        digit_timeout: timedelta,
-        interruptible: bool = True,
-        is_retry: bool = False,
-    ) -> Keyed:
-        """A test's `key` is one whole entry; "" is a time-out."""
-        self._check()
-        self.heard.extend(sounds)
-        if not self._keys:
-            self._keyed = asyncio.get_running_loop().create_future()
-            await self.idle_until(self._keyed)
-        digits = self._keys.popleft()
-        return Keyed(digits.rstrip(terminator or ""), is_complete=bool(digits))
-
-    async def start_music(self) -> None:
-        self._check()
-        self.has_music = True
-
-    async def stop_music(self) -> None:
-        self._check()
-        self.has_music = False
-
-    async def idle_until(self, happens: asyncio.Future[T]) -> T:
-        await asyncio.wait((happens, self._end), return_when=asyncio.FIRST_COMPLETED)
-        if not happens.done():
-            raise self._end.result()
-        return happens.result()
-
-    async def dial(self, extension: str, offer_time: timedelta) -> DialStatus:
-        self._check()
-        self.has_music = False
-        self.dialled.append(extension)
-        self._ring = asyncio.get_running_loop().create_future()
-        self.rings.set()
-        try:
-            return await self.idle_until(self._ring)
-        finally:
-            self._ring = None
-            self.rings.clear()
-
-    async def finish(self) -> None:
-        self._check()
-        self.is_finished = True
-
-    def _check(self) -> None:
-        if self._end.done():
-            raise self._end.result()

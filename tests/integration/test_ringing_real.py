@@ -20,6 +20,8 @@ from ticketing import api as ticketing
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+ORDERS = {"orders": 1}
+
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def served(asterisk: RunningAsterisk, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
@@ -41,7 +43,7 @@ async def supervisor(house: House) -> AsyncIterator[Screen]:
 
 async def difference(house: House, supervisor: Screen, before: dict[str, Any]) -> dict[str, int]:
     """What was counted in the queue since."""
-    now = await house.queue(supervisor)
+    now = await house.queue(supervisor, before["name"])
     counts = ("offered", "answered", "abandoned", "short_abandoned", "no_answers")
     return {name: now[name] - before[name] for name in counts if now[name] != before[name]}
 
@@ -56,17 +58,17 @@ async def end_well(agent: Seat, number: str) -> None:
 async def test_no_answer_makes_the_agent_not_ready_and_the_caller_keeps_the_place(
     house: House, supervisor: Screen
 ) -> None:
-    before = await house.queue(supervisor)
+    before = await house.queue(supervisor, "orders")
     first, second = house.new_number(), house.new_number()
     async with (
-        house.agent("Alice Martin") as alice,
-        house.agent("Bruno Keller", is_ready=False) as bruno,
+        house.agent("Alice Martin", skills=ORDERS) as alice,
+        house.agent("Bruno Keller", skills=ORDERS, is_ready=False) as bruno,
         house.caller(first) as first_call,
         house.caller(second) as second_call,
     ):
-        await house.walk(first_call)
+        await house.walk(first_call, choice="2")
         ring = await alice.rings(first)
-        await house.queue_up(second, second_call, supervisor)
+        await house.queue_up(second, second_call, supervisor, choice="2")
         end = await ring.call.ended(PATIENCE)  # nobody answers
         assert (end.by, end.status) == (EndedBy.REMOTE, 487)
         await alice.screen.becomes("not_ready", "rona")
@@ -206,8 +208,8 @@ async def test_whoever_hangs_up_first_the_other_hears_of_it_and_the_ticket_is_ma
 
 async def test_an_agent_who_does_nothing_leaves_a_ticket_to_qualify(house: House) -> None:
     number = house.new_number()
-    async with house.agent() as alice, house.caller(number) as call:
-        await house.walk(call)
+    async with house.agent(skills=ORDERS) as alice, house.caller(number) as call:
+        await house.walk(call, choice="2")
         ring = await alice.takes(number)
         await ring.call.hang_up()
         committed = await alice.screen.frame("ticket")  # when the wrap-up has run out

@@ -7,17 +7,16 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Self
 
 import aiohttp
 import pytest
 import pytest_asyncio
 
 from acd.phone import OutgoingCall
-from tests.integration.asterisk_fixture import RunningAsterisk, free_port
+from tests.integration.asterisk_fixture import RunningAsterisk
 from tests.integration.hearing import (
     HIGH,
     LOW,
@@ -29,7 +28,8 @@ from tests.integration.hearing import (
     opening,
     since,
 )
-from tests.integration.house import MAIN, OFFER_SECONDS, WELCOME, House, Ring, Seat, open_house
+from tests.integration.house import MAIN, SHORT_OFFER_SECONDS, WELCOME, House, Ring, Seat, open_house
+from tests.integration.relay import Relay
 from tests.integration.screen import Screen
 from tests.integration.waiting import PATIENCE, until
 
@@ -151,9 +151,9 @@ async def test_a_talk_that_outlives_the_service_ends_on_a_ticket(house: House, w
     number = house.new_number()
     async with AsyncExitStack() as stack:
         async with house.service() as process:
-            alice = await stack.enter_async_context(house.agent("Alice Martin"))
+            alice = await stack.enter_async_context(house.agent("Alice Martin", skills={"orders": 1}))
             call = await stack.enter_async_context(house.caller(number))
-            await house.walk(call)
+            await house.walk(call, choice="2")
             ring = await alice.takes(number)
             answered = await house.interaction(number, lambda item: item.answered_at is not None)
             os.kill(process, signal.SIGKILL)
@@ -212,50 +212,6 @@ async def test_a_session_that_outlives_the_service_keeps_the_agent_at_work(house
             await call.ended(PATIENCE)
 
 
-class Relay:
-    """AMI by a detour that can be cut. `async with Relay(port) as relay:` listens on `relay.port`."""
-
-    def __init__(self, target: int) -> None:
-        self.port = free_port()
-        self._target = target
-        self._group = asyncio.TaskGroup()
-        self._server: asyncio.Server | None = None
-        self._links: set[asyncio.StreamWriter] = set()
-
-    async def __aenter__(self) -> Self:
-        await self._group.__aenter__()
-        await self.restore()
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        await self.cut()
-        await self._group.__aexit__(None, None, None)
-
-    async def restore(self) -> None:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
-
-    async def cut(self) -> None:
-        """Every connection ends, and none is accepted."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-        for link in self._links:
-            link.transport.abort()
-
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
-        self._links |= {writer, far_writer}
-        self._group.create_task(self._pump(reader, far_writer))
-        self._group.create_task(self._pump(far_reader, writer))
-
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
-            while data := await reader.read(65536):
-                writer.write(data)
-        self._links.discard(writer)
-        writer.transport.abort()
-
-
 @pytest_asyncio.fixture(loop_scope="module")
 async def relay(asterisk: RunningAsterisk) -> AsyncIterator[Relay]:
     async with Relay(asterisk.ami_port) as opened:
@@ -300,15 +256,15 @@ async def test_calls_that_wait_while_ami_is_away_are_routed_afterwards(detoured:
 async def test_a_call_answered_while_ami_is_away_is_known_as_talking_afterwards(detoured: House, relay: Relay) -> None:
     """Ringing needs no AMI; the answer is told by it. Missed, it must not cost the talk, nor the agent's state."""
     house, number = detoured, detoured.new_number()
-    async with house.agent() as alice, house.caller(number) as call:
-        await house.walk(call)
+    async with house.agent(skills={"orders": 1}) as alice, house.caller(number) as call:
+        await house.walk(call, choice="2")
         ring = await alice.rings(number)
         await relay.cut()
         ring.call.answer()
         await asyncio.gather(hears_tone(call, LOW), hears_tone(ring.call, HIGH))
         await relay.restore()
         await alice.screen.becomes("talking")
-        await hears_tone(call, LOW, fresh_seconds=OFFER_SECONDS + 4)  # past the engine's own limit for a ring
+        await hears_tone(call, LOW, fresh_seconds=SHORT_OFFER_SECONDS + 4)  # past the engine's own limit for a ring
         await ring.call.hang_up()
         committed = await alice.wraps_up(code="solved")
         interaction = await house.interaction(number)

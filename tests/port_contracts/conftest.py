@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from acd.adapters.asterisk.install import Installation
 from tests.fakes.desk_store import FakeDeskStore
 from tests.port_contracts.desk_samples import JEANNE, SHARED, SteppingClock, sql_store
+from tests.port_contracts.lines import FakeLine, Line
+from tests.port_contracts.real_lines import make_sounds, real_line
 from tests.servers import postgres_database, postgres_server, redis_server
 from ticketing.api import Contact, ContactDraft, Desk
 from ticketing.service.desk_store import DeskStore
@@ -68,3 +71,20 @@ async def jeanne(desk: Desk) -> Contact:
             site="Brest",
         )
     )
+
+
+@pytest.fixture(scope="session")
+def sound_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_sounds(tmp_path_factory.mktemp("sounds"))
+
+
+@pytest.fixture(params=["fake", "asterisk"])
+async def line(
+    request: pytest.FixtureRequest, sound_folder: Path, asterisk_installation: Installation
+) -> AsyncIterator[Line]:
+    """A caller under control. `asterisk_installation` is named so that it is prepared before the first test."""
+    if request.param == "fake":
+        yield FakeLine()
+        return
+    async with real_line(request.getfixturevalue("asterisk"), sound_folder) as opened:
+        yield opened

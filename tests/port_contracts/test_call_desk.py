@@ -255,6 +255,43 @@ async def test_interactions_are_one_per_linkedid_however_often_they_are_written(
     assert await world.known_interactions() == {"1.1": "answered", "2.1": "answered", "3.1": "answered"}
 
 
+async def test_a_call_under_way_is_found_as_it_was_recorded(world: DeskWorld) -> None:
+    assert await world.desk.call_under_way("1.1") is None
+    caller, context = await world.desk.identify(world.desk.classify(CLAIRE, "Claire"))
+    talking = replace(
+        call_of(),
+        caller=caller,
+        context=context,
+        stage=CallStage.TALKING,
+        talk_ended_at=None,
+        ended_at=None,
+        termination=None,
+    )
+    in_menu = replace(talking, call_id=call_id_of("2.1"), linkedid="2.1", queue=None, queued_at=None)
+    await world.desk.record_interactions([talking, in_menu, call_of("3.1")])
+    found = await world.desk.call_under_way("1.1")
+    assert found is not None
+    for name in ("call_id", "linkedid", "called_number", "caller", "language", "queue", "agent_id", "started_at"):
+        assert getattr(found, name) == getattr(talking, name), name
+    for name in ("queued_at", "offered_at", "answered_at", "talk_ended_at", "ended_at", "changed_at"):
+        assert getattr(found, name) == getattr(talking, name), name
+    assert [(step.node, step.keys) for step in found.ivr_path] == [("welcome", "1"), ("main", "")]
+    for linkedid in ("2.1", "3.1"):  # never reached a queue; is over
+        assert await world.desk.call_under_way(linkedid) is None
+
+
+async def test_answered_calls_without_a_word_on_them_are_found_until_they_have_their_ticket(world: DeskWorld) -> None:
+    answered = call_of("1.1")
+    abandoned = replace(call_of("2.1"), answered_at=None, talk_ended_at=None, agent_id=None)
+    old = replace(call_of("3.1"), started_at=START - after(3600), queued_at=START - after(3590))
+    await world.desk.record_interactions([answered, abandoned, old])
+    (found,) = await world.desk.unsettled_calls(START)
+    for name in ("linkedid", "queue", "agent_id", "answered_at", "talk_ended_at", "ended_at", "termination"):
+        assert getattr(found, name) == getattr(answered, name), name
+    await world.desk.commit_ticket(CommitTicket(call=found, agent_id=ALICE, to_qualify=True, wrap_up_ended_at=START))
+    assert await world.desk.unsettled_calls(START) == []
+
+
 async def test_hostile_callers_are_recorded_like_others(world: DeskWorld) -> None:
     await world.desk.record_interactions([call_of("1.1", "\x00\ud800" * 100, "<b>\x00'\ud800\r\n" * 1000)])
     assert await world.known_interactions() == {"1.1": "answered"}
@@ -312,6 +349,8 @@ async def test_a_desk_that_is_down_says_so_in_one_way(world: DeskWorld) -> None:
         await world.desk.identify(caller)
     with pytest.raises(DeskError):
         await world.desk.check_ticket(caller, CallerContext(), ticket)
+    with pytest.raises(DeskError):
+        await world.desk.call_under_way("1.1")
     with pytest.raises(DeskError):
         await world.desk.record_interactions([call_of()])
     with pytest.raises(DeskError):

@@ -67,6 +67,21 @@ async def test_committing_again_changes_nothing(desk: Desk, jeanne: Contact) -> 
     assert ticket is not None and ticket.booked_time == timedelta(seconds=120)
 
 
+async def test_an_answered_call_is_unsettled_until_somebody_said_what_becomes_of_it(
+    desk: Desk, jeanne: Contact
+) -> None:
+    call = answered(contact=jeanne)
+    assert call.started_at is not None
+    await desk.record_interactions([call])
+    assert [item.linkedid for item in await desk.unsettled_since(call.started_at)] == [call.linkedid]
+    assert [item.linkedid for item in await desk.interactions_since(call.started_at)] == [call.linkedid]
+    assert await desk.unsettled_since(call.started_at + timedelta(seconds=1)) == ()
+    assert await desk.interactions_since(call.started_at + timedelta(seconds=1)) == ()
+    await committed(desk, call)
+    assert await desk.unsettled_since(call.started_at) == ()
+    assert len(await desk.interactions_since(call.started_at)) == 1
+
+
 async def test_concurrent_commits_of_one_call_open_one_ticket(desk: Desk, jeanne: Contact) -> None:
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(committed(desk, answered(contact=jeanne))) for _ in range(12)]

@@ -95,7 +95,7 @@ async def test_an_unknown_caller_is_asked_of_a_service(tmp_path: Path) -> None:
         w.lookups.answers["crm", "/who/%2B33612345678"] = {"name": "Dupont"}
         channel = w.caller("1.1")
         await w.settle()
-        assert channel.heard == ["Bonjour Dupont", "Menu"]
+        assert channel.heard == ["Bonjour", "Dupont", "Menu"]
 
 
 async def test_a_service_that_fails_leads_on(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ async def test_closed(tmp_path: Path) -> None:
         w.clock.move(START + timedelta(hours=9))  # 19:00 in Paris, on a Monday
         channel = w.caller("1.1")
         await w.settle()
-        assert channel.heard == ["Fermé jusqu'à huit heures"]
+        assert channel.heard == ["Fermé jusqu'à", "huit heures"]
         assert channel.is_finished
 
 
@@ -130,7 +130,7 @@ async def test_a_ticket_is_told(tmp_path: Path) -> None:
         channel.key("2")
         channel.key("1042#")
         await w.settle()
-        assert channel.heard == ["Menu", "Ticket", "Ouvert un zéro quatre deux"]
+        assert channel.heard == ["Menu", "Ticket", "Ouvert", "un", "zéro", "quatre", "deux"]
         assert w.seen(ev.CallQueued)
 
 

@@ -237,8 +237,6 @@ async def test_a_rejected_offer_stops_the_ring_and_goes_to_the_next_agent() -> N
         await w.settle()
         assert w.telephony.stopped == ["1.1"]
         assert w.core.engine.state.agents[alice].reason == "lunch"
-        channel.end_ring(DialStatus.NO_ANSWER)  # Dial ends because the leg was hung up
-        await w.settle()
         assert channel.dialled == ["1001", "1002"]
         assert not w.seen(ev.ReservationTimedOut)
 
@@ -357,6 +355,41 @@ async def test_a_call_that_outlived_the_service_comes_back_with_its_age() -> Non
         channel.hang_up()
         await w.settle()
         assert not w.core.engine.state.calls
+
+
+async def test_a_wrap_up_that_died_with_its_service_leaves_a_ticket_to_qualify() -> None:
+    async with world() as before, world() as w:
+        before.agent("alice", "1001", support=1)
+        channel = before.caller("1.1")
+        await walk_to_queue(before, channel)
+        await answer(before, channel, "1001")
+        channel.hang_up(after_talk=True)
+        await before.settle()
+        await before.core.writer.drain()
+        w.desk.recorded = before.desk.recorded
+        w.telephony.hear(LiveChannels(frozenset(), w.clock.now()))
+        await w.settle()
+        await w.core.writer.drain()
+        settled = w.desk.committed["1.1"]
+        assert (settled.to_qualify, settled.agent_id) == (True, "agent_alice")
+        w.telephony.hear(LiveChannels(frozenset(), w.clock.now()))
+        await w.settle()
+        assert len(w.desk.committed) == 1
+
+
+async def test_a_wrap_up_under_way_is_left_to_its_agent_at_a_resync() -> None:
+    async with world() as w:
+        alice = w.agent("alice", "1001", support=1)
+        channel = w.caller("1.1")
+        await walk_to_queue(w, channel)
+        await answer(w, channel, "1001")
+        channel.hang_up(after_talk=True)
+        await w.settle()
+        await w.core.writer.drain()
+        w.telephony.hear(LiveChannels(frozenset(), w.clock.now()))
+        await w.settle()
+        assert not w.desk.committed
+        assert w.state_of(alice) is AgentState.WRAP_UP
 
 
 async def test_calls_missing_after_a_resync_are_ended() -> None:

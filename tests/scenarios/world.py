@@ -84,7 +84,8 @@ class World:
 
     def caller(self, linkedid: str, number: str = "+33612345678", **facts: object) -> FakeChannel:
         """A caller's channel comes under control."""
-        channel = FakeChannel(linkedid, number, **facts)
+        channel = FakeChannel(linkedid, number, **{"started_at": self.clock.now(), **facts})
+        self.telephony.carry(channel)
         self.tasks.start(self.core.switchboard.take_call(channel), f"call {linkedid}")
         return channel
 

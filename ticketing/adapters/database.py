@@ -137,9 +137,9 @@ def _open_sqlite(url: URL) -> Database:
 class _QuickConnection(aiosqlite.Connection):
     """Does at once what touches no file, instead of sending it to the connection's thread and waiting for it.
 
-    Making and closing a cursor and the rollback of nothing were two thirds of the errands of a call, and the errands
-    three quarters of what its database work costs: see docs/benchmarks.md. SQLAlchemy does one thing at a time on a
-    connection, and opens it with check_same_thread off.
+    Making and closing cursors and rolling back nothing were 38 of the 63 errands of a call, and the errands most of
+    what its database work costs: see docs/benchmarks.md. SQLAlchemy does one thing at a time on a connection, and opens
+    it with check_same_thread off.
     """
 
     async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

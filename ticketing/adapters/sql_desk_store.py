@@ -128,6 +128,19 @@ class SqlDeskStore(DeskStore):
         async with self._database.read() as connection:
             return await _interactions(connection, statement)
 
+    async def unsettled_since(self, instant: datetime, limit: int) -> tuple[Interaction, ...]:
+        statement = (
+            statements.INTERACTION.where(
+                interactions.c.started_at >= instant,
+                interactions.c.answered_at.is_not(None),
+                interactions.c.disposition.is_(None),
+            )
+            .order_by(interactions.c.started_at, interactions.c.id)
+            .limit(limit)
+        )
+        async with self._database.read() as connection:
+            return await _interactions(connection, statement)
+
     async def interactions_since(self, instant: datetime, limit: int) -> tuple[Interaction, ...]:
         statement = (
             statements.INTERACTION.where(interactions.c.started_at >= instant)

@@ -147,6 +147,10 @@ class Desk:
     async def interactions_of(self, number: TicketNumber) -> tuple[Interaction, ...]:
         return await self._store.interactions_of(number)
 
+    async def unsettled_since(self, instant: datetime, *, limit: int = _MOST_ROWS) -> tuple[Interaction, ...]:
+        """Answered calls that started at `instant` or later and have no disposition (yet), oldest first."""
+        return await self._store.unsettled_since(instant, limit)
+
     async def interactions_since(self, instant: datetime, *, limit: int = _MOST_ROWS) -> tuple[Interaction, ...]:
         """What started at `instant` or later, oldest first."""
         return await self._store.interactions_since(instant, limit)

@@ -139,5 +139,9 @@ class DeskStore(ABC):
         """Oldest link first."""
 
     @abstractmethod
+    async def unsettled_since(self, instant: datetime, limit: int) -> tuple[Interaction, ...]:
+        """Answered, started at `instant` or later, and without a disposition; oldest first."""
+
+    @abstractmethod
     async def interactions_since(self, instant: datetime, limit: int) -> tuple[Interaction, ...]:
         """Those that started at `instant` or later, oldest first, `limit` at most."""

@@ -26,6 +26,9 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
+# After the time of the offer a phone has stopped ringing, and Dial has said so, within this time.
+_LATE_SECONDS = 1.0
+
 ALL_KEYS = "0123456789*#"
 _KEY_ON_ITS_WAY = 0.05  # seconds: AGI's own word of a key that AMI told; later, it fell between two commands
 
@@ -46,6 +49,8 @@ _VARIABLES = {
     "language": dialplan.LANGUAGE,
     "ticket": dialplan.TICKET,
     "ivr_session": dialplan.IVR_SESSION,
+    "reservation": dialplan.RESERVATION,
+    "agent": dialplan.AGENT,
 }
 
 
@@ -55,10 +60,11 @@ class AgiCallerChannel(CallerChannel):
         self._music_class = music_class
         self._keys = KeyBuffer()
         self._spare_terminator = ""
+        self._is_answered = False  # the phone dialled last, as far as the switch has told
         self.facts = channel_facts(session)
 
     async def set_state(self, **variables: str) -> None:
-        with _call_errors():
+        with self._call_errors():
             await self._session.set_variables(
                 {dialplan.SEEN: "1"} | {_VARIABLES[name]: value for name, value in variables.items()}
             )
@@ -67,7 +73,7 @@ class AgiCallerChannel(CallerChannel):
         self._keys.heard(key)
 
     async def play(self, sounds: Sequence[str], *, interruptible: bool = False) -> None:
-        with _call_errors():
+        with self._call_errors():
             if not interruptible:
                 await self._play_all(sounds)
             elif key := self._keys.take() or await self._play_until_key(sounds):
@@ -120,7 +126,7 @@ class AgiCallerChannel(CallerChannel):
         interruptible: bool = True,
         is_retry: bool = False,
     ) -> Keyed:
-        with _call_errors():
+        with self._call_errors():
             if is_retry:
                 self._keys.forget()
             key = self._first_ahead()
@@ -152,11 +158,11 @@ class AgiCallerChannel(CallerChannel):
         return await self._listen(lambda: self._session.wait_for_digit(timeout))
 
     async def start_music(self) -> None:
-        with _call_errors():
+        with self._call_errors():
             await self._session.set_music(True, self._music_class)
 
     async def stop_music(self) -> None:
-        with _call_errors():
+        with self._call_errors():
             await self._session.set_music(False)
 
     async def idle_until(self, happens: asyncio.Future[T]) -> T:
@@ -175,29 +181,45 @@ class AgiCallerChannel(CallerChannel):
     async def dial(self, extension: str, offer_time: timedelta) -> DialStatus:
         """`m` plays music to the caller while it rings (without it they would hear ringing after music), `g` lets the
         channel go on when the agent hangs up first. Dial's own bridge outlives this service."""
+        self._check_control()
         target = f"PJSIP/{dialplan.phone_endpoint(extension)}"
         seconds = max(1, round(offer_time.total_seconds()))
+        now = asyncio.get_running_loop().time
+        cannot_ring_from = now() + seconds + _LATE_SECONDS
+        self._is_answered = False
         try:
             await self._session.exec("Dial", target, str(seconds), f"gm({self._music_class})")
-            status = await self._session.get_variable("DIALSTATUS")
+            # A round trip saved between an agent's hang-up and the next ring.
+            status = "ANSWER" if self._is_answered else await self._session.get_variable("DIALSTATUS")
         except AgiHangupError:
-            raise CallerHungUpError(after_talk=await self._was_answered()) from None
+            # DIALSTATUS cannot be asked for: the dialplan lets a channel that hung up leave AGI at once.
+            raise CallerHungUpError(after_talk=self._is_answered or now() > cannot_ring_from) from None
         except (AgiConnectionLostError, AgiDeadlineError) as error:
             raise ControlLostError(str(error)) from error
         return _DIAL_STATUS.get(status or "", DialStatus.FAILED)
 
-    async def _was_answered(self) -> bool:
-        """GET VARIABLE still works on a channel that hung up, as long as AGI has it."""
-        try:
-            reply = await self._session.command("GET", "VARIABLE", "DIALSTATUS", deadline=timedelta(seconds=1))
-        except (AgiHangupError, AgiConnectionLostError, AgiDeadlineError):
-            return False
-        return reply.code == 200 and reply.data == "ANSWER"
+    def heard_answer(self) -> None:
+        self._is_answered = True
 
     async def finish(self) -> None:
-        with _call_errors():
+        with self._call_errors():
             await self._session.set_variable(dialplan.DONE, "1")
             await self._session.hangup()
+
+    @contextmanager
+    def _call_errors(self) -> Iterator[None]:
+        self._check_control()
+        try:
+            yield
+        except AgiHangupError:
+            raise CallerHungUpError from None
+        except (AgiConnectionLostError, AgiDeadlineError) as error:
+            raise ControlLostError(str(error)) from error
+
+    def _check_control(self) -> None:
+        """AGI may outlive the channel, and lets one set variables on it: success would hide that the caller is gone."""
+        if self._session.ended is not None:
+            raise self._gone()
 
     def _gone(self) -> Exception:
         if self._session.ended is SessionEnd.HANGUP:
@@ -209,16 +231,6 @@ def _hurry(patience: asyncio.Timeout, loop: asyncio.AbstractEventLoop) -> None:
     """The first key counts: a timeout that has begun to expire cannot be changed."""
     if patience.when() is None:
         patience.reschedule(loop.time() + _KEY_ON_ITS_WAY)
-
-
-@contextmanager
-def _call_errors() -> Iterator[None]:
-    try:
-        yield
-    except AgiHangupError:
-        raise CallerHungUpError from None
-    except (AgiConnectionLostError, AgiDeadlineError) as error:
-        raise ControlLostError(str(error)) from error
 
 
 def channel_facts(session: AgiSession) -> ChannelFacts:

@@ -40,9 +40,13 @@ def test_numbers_lead_to_their_flow_and_language(tmp_path: Path) -> None:
     site = load_site(settings_with(flows=[str(tmp_path / "night.yaml")], numbers=numbers))
     route = site.route_of("+33140000000")
     assert (route.flow.name, route.language) == ("night", "en")
-    for unknown in ("", "33140000000", "999", "100; rm"):
-        with pytest.raises(LookupError):
-            site.route_of(unknown)
+    for unknown in ("", "33140000000", "999", "100; rm"):  # the dialplan's mistake must not cost the caller the call
+        assert site.route_of(unknown) == site.route_of("100")
+
+
+def test_a_site_without_numbers_leads_nowhere() -> None:
+    with pytest.raises(LookupError):
+        load_site(settings_with(numbers={"100": None})).route_of("100")
 
 
 def test_queues_become_policies_for_the_engine() -> None:

@@ -1,4 +1,4 @@
-"""Fixtures on the real thing."""
+"""The fixture `asterisk` for every folder of tests: registered in tests/conftest.py, so that a session has one."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from tests.integration.asterisk_fixture import RunningAsterisk, new_asterisk, ru
 _ASTERISK_FIXTURES = {"asterisk", "asterisk_installation"}
 
 
+def _needs_asterisk(item: pytest.Item) -> bool:
+    return bool(_ASTERISK_FIXTURES & set(getattr(item, "fixturenames", ())))
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """On a fresh machine Asterisk is prepared before the first test's clock runs."""
-    if session.config.option.collectonly:
-        return
-    if any(_ASTERISK_FIXTURES & set(getattr(item, "fixturenames", ())) for item in session.items):
+    if not session.config.option.collectonly and any(map(_needs_asterisk, session.items)):
         find_installation(progress=lambda line: print(line, flush=True))  # noqa: T201  (minutes of silence worry people)
 
 
