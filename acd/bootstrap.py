@@ -1,6 +1,6 @@
 """START READING HERE: everything is built in this file, and nowhere else.
 
-    build_core(site, ports)      the engine and the service round it, on whatever ports it is given (tests give fakes)
+    build_core(live, ports)      the engine and the service round it, on whatever ports it is given (tests give fakes)
     open_guichet(site, secrets)  the whole of it on real adapters: Asterisk, database, HTTP
 
 The way of a call through it:
@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import structlog
 
 from acd.adapters.asterisk.ami import AmiAddress, AmiLoginRefusedError, AmiUnreachableError
@@ -30,7 +31,9 @@ from acd.adapters.asterisk.local import APOLOGY
 from acd.adapters.asterisk.telephony import AsteriskTelephony
 from acd.adapters.bus.journal import open_journal
 from acd.adapters.clock import LoopTimers, SystemClock
+from acd.adapters.control import control_socket
 from acd.adapters.desk import TicketingDesk
+from acd.adapters.lookups import open_lookups
 from acd.adapters.prompts import PromptLibrary
 from acd.adapters.store.users import SqlUserDirectory
 from acd.domain import effects as fx
@@ -40,16 +43,20 @@ from acd.domain.engine import Engine
 from acd.domain.ids import agent_id_of
 from acd.domain.metrics import QueueStatistics
 from acd.queue_settings import RoutingSettings
+from acd.reload import Reloader, lookup_services
 from acd.routing_site import taste_of
 from acd.secrets import Secrets
 from acd.service.call_flow import FlowServices
 from acd.service.desk_writer import DeskWriter
 from acd.service.dispatcher import Dispatcher
-from acd.service.ports import Clock, Desk, Journal, Prompts, Role, Telephony, Timers, User
+from acd.service.ivr_figures import IvrFigures
+from acd.service.menu import MenuServices
+from acd.service.ports import Clock, Desk, Journal, Lookups, Prompts, Role, Telephony, Timers, User
 from acd.service.screens import ScheduleFlush, Screens
 from acd.service.switchboard import Switchboard
 from acd.service.tasks import BackgroundTasks
-from acd.site import Site
+from acd.settings import Settings
+from acd.site import LiveSite, Site
 from acd.web.app import WebServices, build_app, serve
 from acd.web.metrics import Metrics
 from routing.model import canonical
@@ -69,6 +76,7 @@ class Ports:
     desk: Desk
     telephony: Telephony
     prompts: Prompts
+    lookups: Lookups
     journal: Journal
     schedule: ScheduleFlush
     tasks: BackgroundTasks
@@ -82,15 +90,18 @@ class Core:
     screens: Screens
     switchboard: Switchboard
     writer: DeskWriter
+    ivr_figures: IvrFigures
 
 
-def build_core(site: Site, ports: Ports) -> Core:
+def build_core(live: LiveSite, ports: Ports) -> Core:
     """Wire the service. Nothing runs yet but what the caller starts: `writer.run()`, and calls that come in."""
     engine = Engine()
     dispatcher = Dispatcher(engine, ports.clock)
     statistics = QueueStatistics()
     screens = Screens(engine.state, statistics, ports.clock, ports.schedule)
     writer = DeskWriter(ports.desk, dispatcher.submit)
+    ivr_figures = IvrFigures()
+    site = live.site
     timers = ports.timers(ports.clock, dispatcher.submit)
     switchboard = Switchboard(
         FlowServices(
@@ -98,10 +109,16 @@ def build_core(site: Site, ports: Ports) -> Core:
             state=engine.state,
             clock=ports.clock,
             desk=ports.desk,
-            prompts=ports.prompts,
+            menus=MenuServices(
+                submit=dispatcher.submit,
+                clock=ports.clock,
+                prompts=ports.prompts,
+                lookups=ports.lookups,
+                zone=site.settings.service.zone,
+            ),
             telephony=ports.telephony,
             tasks=ports.tasks,
-            route_of=site.route_of,
+            route_of=live.route_of,
             default_language=site.settings.service.language,
         )
     )
@@ -109,6 +126,7 @@ def build_core(site: Site, ports: Ports) -> Core:
 
     dispatcher.add_listener(ports.journal.append)
     dispatcher.add_listener(statistics.hear)
+    dispatcher.add_listener(ivr_figures.hear)
     dispatcher.add_listener(screens.hear)  # the screen-pop goes out here, before the effect rings the phone
 
     dispatcher.carry_out(fx.RingAgent, switchboard.ring)
@@ -127,6 +145,7 @@ def build_core(site: Site, ports: Ports) -> Core:
         screens=screens,
         switchboard=switchboard,
         writer=writer,
+        ivr_figures=ivr_figures,
     )
 
 
@@ -153,17 +172,20 @@ class Guichet:
     desk: ticketing.Desk
     users: SqlUserDirectory
     telephony: AsteriskTelephony
+    reloader: Reloader
     started_at: datetime
     agi_port: int
     http_port: int
 
 
 @asynccontextmanager
-async def open_guichet(site: Site, secrets: Secrets) -> AsyncIterator[Guichet]:
-    """Start everything on real adapters, and end it in the opposite order.
+async def open_guichet(
+    site: Site, secrets: Secrets, read_settings: Callable[[], Settings] | None = None
+) -> AsyncIterator[Guichet]:
+    """Start everything on real adapters, and end it in the opposite order. `read_settings`: again, for a reload.
 
     Raises what the adapters raise when they cannot start: DatabaseUnreachableError, PromptError, FastAgiBindError,
-    HttpBindError, AmiLoginRefusedError, AmiUnreachableError. Each says what to mend.
+    HttpBindError, AmiLoginRefusedError, AmiUnreachableError, LookupConfigurationError. Each says what to mend.
     """
     settings, clock = site.settings, SystemClock()
     started_at = clock.now()
@@ -173,6 +195,7 @@ async def open_guichet(site: Site, secrets: Secrets) -> AsyncIterator[Guichet]:
         desk = await stack.enter_async_context(ticketing.open_desk(database, clock.now))
         users = await SqlUserDirectory.open(database)
         prompts = await _prepared_prompts(site)
+        lookups = await stack.enter_async_context(open_lookups(lookup_services(settings.lookups)))
         journal = await stack.enter_async_context(open_journal(settings.journal.redis_url, tasks))
         telephony = AsteriskTelephony(
             _ami_address(site, secrets),
@@ -181,19 +204,22 @@ async def open_guichet(site: Site, secrets: Secrets) -> AsyncIterator[Guichet]:
             deadline=settings.asterisk.ami.deadline_seconds,
             ping_interval=settings.asterisk.ami.ping_seconds,
         )
+        live = LiveSite(site)
         core = build_core(
-            site,
+            live,
             Ports(
                 clock=clock,
                 timers=LoopTimers,
-                desk=_call_desk(site, desk),
+                desk=call_desk(lambda: live.site, desk),
                 telephony=telephony,
                 prompts=prompts,
+                lookups=lookups,
                 journal=journal,
                 schedule=_call_later,
                 tasks=tasks,
             ),
         )
+        reloader = Reloader(live, read_settings or (lambda: settings), prompts, lookups, core.dispatcher.submit)
         await _register_agents(site, core, users)
         tasks.start(core.writer.run(), "desk_writer")
         stack.push_async_callback(_write_what_is_left, core.writer)
@@ -202,6 +228,7 @@ async def open_guichet(site: Site, secrets: Secrets) -> AsyncIterator[Guichet]:
         await _find_asterisk(site, telephony)
         metrics = Metrics()
         metrics.watch(core.screens)
+        metrics.watch_menus(core.ivr_figures)
         metrics.watch_desk(lambda: len(core.writer), lambda: core.writer.set_aside)
         core.dispatcher.add_listener(metrics.hear)
         app = build_app(
@@ -216,10 +243,12 @@ async def open_guichet(site: Site, secrets: Secrets) -> AsyncIterator[Guichet]:
                 settings=settings,
                 readiness=lambda: _problems(core, telephony, journal),
                 metrics=metrics,
+                ivr_figures=core.ivr_figures,
             )
         )
         http_port = await stack.enter_async_context(serve(app, settings.http.host, settings.http.port))
         stack.callback(core.screens.close)
+        await stack.enter_async_context(control_socket(settings.data_dir, lambda: _reloaded(reloader)))
         log.info("ready", http_port=http_port, agi_port=agi.port, queues=len(settings.queues))
         yield Guichet(
             site=site,
@@ -227,6 +256,7 @@ async def open_guichet(site: Site, secrets: Secrets) -> AsyncIterator[Guichet]:
             desk=desk,
             users=users,
             telephony=telephony,
+            reloader=reloader,
             started_at=started_at,
             agi_port=agi.port,
             http_port=http_port,
@@ -249,6 +279,10 @@ async def _find_asterisk(site: Site, telephony: AsteriskTelephony) -> None:
         log.warning("asterisk_not_there", where=where, error=str(error), hint="`guichet asterisk up` starts one")
 
 
+async def _reloaded(reloader: Reloader) -> bytes:
+    return msgspec.json.encode(await reloader.reload())
+
+
 def prompts_of(site: Site) -> PromptLibrary:
     settings = site.settings.prompts
     return PromptLibrary(
@@ -262,8 +296,7 @@ def prompts_of(site: Site) -> PromptLibrary:
 async def _prepared_prompts(site: Site) -> PromptLibrary:
     """No caller waits for synthesis: everything a flow can say is there before the first call."""
     prompts = prompts_of(site)
-    await prompts.prepare(prompt for flow in site.flows.values() for prompt in flow.prompts())
-    await prompts.prepare(site.announcements())
+    await prompts.prepare(site.prompts())
     for language, text in site.settings.prompts.apology.items():
         sound = Path(f"{await prompts.render(text, language)}.wav")
         await asyncio.to_thread(_put_apology, sound, site.settings.data_dir / APOLOGY, language)
@@ -282,14 +315,20 @@ def _ami_address(site: Site, secrets: Secrets) -> AmiAddress:
     return AmiAddress(host=ami.host, port=ami.port, username=ami.username, secret=secrets.ami_secret)
 
 
-def _call_desk(site: Site, desk: ticketing.Desk) -> TicketingDesk:
-    extensions = frozenset(site.settings.asterisk.agent_phones.extensions)
-    queues = site.settings.queues
+def call_desk(site: Callable[[], Site], desk: ticketing.Desk) -> TicketingDesk:
+    """`site`: the present one, whose queues have names for people."""
+    settings = site().settings
+    extensions = frozenset(settings.asterisk.agent_phones.extensions)
+
+    def label(name: str) -> str:
+        queues = site().settings.queues
+        return queues[name].label if name in queues else name
+
     return TicketingDesk(
         desk,
-        region=site.settings.service.region,
+        region=settings.service.region,
         is_internal=extensions.__contains__,
-        queue_label=lambda name: queues[name].label if name in queues else name,
+        queue_label=label,
     )
 
 

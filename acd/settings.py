@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
@@ -18,12 +19,14 @@ from acd.queue_settings import Language, Name, QueueSettings, RoutingSettings, S
 from acd.routing_site import check_routing
 from acd.secrets import read_secret_file
 from acd.shipped import shipped_config
+from ivr.calendar import Calendar
 from ivr.errors import ConfigurationError, Problem
 from ivr.source import Source, load, merge
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
+MenuName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]  # as menus write names
 Extension = Annotated[str, Field(pattern=r"^[0-9]{2,8}$")]
 
 
@@ -32,7 +35,21 @@ class ServiceSettings(Section):
     data_dir: Path | None = None  # None: the user's data directory (see `Settings.data_dir`)
     region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
     language: Language
+    time_zone: str  # whose days and hours callers are told
     log_format: Literal["console", "json"]
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_exists(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ValueError, OSError, KeyError):
+            raise ValueError(f"unknown time zone `{name}` (write one such as Europe/Paris)") from None
+        return name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
 
 
 class HttpSettings(Section):
@@ -137,6 +154,14 @@ class NumberSettings(Section):
     language: Language | None = None
 
 
+class LookupSettings(Section):
+    """An HTTP service that menus may ask. A flow names it and a path; where it is stands here."""
+
+    url: Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$", max_length=500)]  # no secrets in it
+    token_file: Path | None = None  # sent as `Authorization: Bearer ...`
+    ca_file: Path | None = None  # of a certificate authority of one's own
+
+
 class Settings(Section):
     service: ServiceSettings
     http: HttpSettings
@@ -147,9 +172,11 @@ class Settings(Section):
     numbers: Mapping[Annotated[str, Field(pattern=r"^\+?[0-9]{1,18}$")], NumberSettings]
     queues: Mapping[Name, QueueSettings]
     routing: RoutingSettings = RoutingSettings()
+    calendars: Mapping[MenuName, Calendar] = {}
+    lookups: Mapping[MenuName, LookupSettings] = {}
     flows: tuple[Path, ...] = ()  # IVR files besides the shipped ones, beside the site file
 
-    @field_validator("numbers", "queues", mode="before")
+    @field_validator("numbers", "queues", "calendars", "lookups", mode="before")
     @classmethod
     def _without_the_dropped(cls, value: object) -> object:
         """`"100": null` in a site file takes a shipped number (or queue) away."""
@@ -225,7 +252,7 @@ def load_settings(
     layers.append(_environment_layer(environment))
     if overrides:
         layers.append(Source.of_data(dict(overrides), "command line"))
-    source = merge(layers)
+    source = merge(layers, whole=("calendars",))  # half a calendar of each would be neither
     settings = source.validate(Settings)
     if problems := check_routing(settings.queues, settings.routing, source):
         raise ConfigurationError(problems)
@@ -237,4 +264,10 @@ def _beside(folder: Path, settings: Settings) -> Settings:
     recordings = settings.prompts.recordings
     prompts = settings.prompts.model_copy(update={"recordings": recordings and folder / recordings.expanduser()})
     flows = tuple(folder / path.expanduser() for path in settings.flows)
-    return settings.model_copy(update={"flows": flows, "prompts": prompts})
+    lookups = {name: _lookup_beside(folder, lookup) for name, lookup in settings.lookups.items()}
+    return settings.model_copy(update={"flows": flows, "prompts": prompts, "lookups": lookups})
+
+
+def _lookup_beside(folder: Path, lookup: LookupSettings) -> LookupSettings:
+    files = {"token_file": lookup.token_file, "ca_file": lookup.ca_file}
+    return lookup.model_copy(update={name: file and folder / file.expanduser() for name, file in files.items()})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +10,14 @@ import structlog
 
 from acd.domain.queue import QueuePolicy, RoutingRules
 from acd.routing_site import policy_of, rules_of, skills_asked_for
-from acd.service.call_flow import Route
+from acd.service.menu import Route
 from acd.settings import Settings
-from ivr.errors import ConfigurationError, Problem
+from ivr.errors import ConfigurationError, Problem, did_you_mean
 from ivr.model import PromptRef
-from ivr.schema import Flow
-from ivr.validate import load_flow
+from ivr.nodes import Return
+from ivr.schema import Flow, link
+from ivr.source import Source
+from ivr.validate import Known, attributes_of, callers_of, check_flow, read_flow
 
 log = structlog.get_logger(__name__)
 
@@ -24,6 +26,7 @@ log = structlog.get_logger(__name__)
 class Site:
     settings: Settings
     flows: Mapping[str, Flow]
+    in_use: frozenset[str]  # names of flows: the site's own, and those that numbers lead into
     warnings: tuple[Problem, ...]
 
     def route_of(self, called_number: str) -> Route:
@@ -37,6 +40,14 @@ class Site:
             raise LookupError("no number is configured")
         return Route(flow=self.flows[number.flow], language=number.language)
 
+    def prompts(self) -> Iterator[PromptRef]:
+        """All that callers can hear, in the flows in use and at the queues' doors, to be made beforehand."""
+        for name in sorted(self.in_use):
+            yield from self.flows[name].prompts()
+        for queue in self.settings.queues.values():
+            for rule in queue.overflow:
+                yield from (PromptRef(language, text) for language, text in rule.announcement.items())
+
     def queue_policies(self) -> tuple[QueuePolicy, ...]:
         routing = self.settings.routing
         return tuple(policy_of(name, queue, routing) for name, queue in self.settings.queues.items())
@@ -44,35 +55,75 @@ class Site:
     def routing_rules(self) -> RoutingRules:
         return rules_of(self.settings.routing)
 
-    def announcements(self) -> tuple[PromptRef, ...]:
-        """What callers may hear besides the menus' prompts."""
-        rules = (rule for queue in self.settings.queues.values() for rule in queue.overflow)
-        return tuple(PromptRef(language, text) for rule in rules for language, text in rule.announcement.items())
+
+class LiveSite:
+    """The site new callers meet now. Callers inside keep the flow they entered: what is linked never changes."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+
+    def route_of(self, called_number: str) -> Route:
+        return self.site.route_of(called_number)
 
 
 def load_site(settings: Settings) -> Site:
     """Raises ConfigurationError with every problem of every flow, and of numbers that lead nowhere."""
+    sources: dict[str, Source] = {}
     flows: dict[str, Flow] = {}
     problems: list[Problem] = []
-    warnings: list[Problem] = []
-    skills = skills_asked_for(settings.queues)
     for path in settings.flow_files:
         try:
-            flow, found = load_flow(_read(path), str(path), known_queues=set(settings.queues), known_skills=skills)
+            flow, source = read_flow(_read(path), str(path))
         except ConfigurationError as error:
             problems.extend(error.problems)
             continue
-        flows[flow.name] = flow
-        warnings.extend(found)
+        flows[flow.name], sources[flow.name] = flow, source
+    own = {name for name, source in sources.items() if Path(source.name) in settings.flows}
+    linked = link(flows, settings.calendars)
+    in_use = _in_use(linked, own | {entry.flow for entry in settings.numbers.values()})
+    warnings: list[Problem] = []
+    for name in [*linked]:
+        found = _checked(linked[name], sources[name], linked, settings)
+        errors = [problem for problem in found if problem.severity == "error"]
+        if errors and name not in in_use:
+            del linked[name]  # a shipped example, on a site without the queues it names
+            continue
+        problems += errors
+        warnings += [problem for problem in found if problem.severity == "warning"]
     if not problems:
-        problems.extend(
-            Problem("settings", 0, 0, f"numbers.{number}.flow", f"there is no flow `{entry.flow}`")
-            for number, entry in settings.numbers.items()
-            if entry.flow not in flows
-        )
+        problems.extend(_numbers(settings, linked))
     if problems:
         raise ConfigurationError(tuple(problems))
-    return Site(settings, flows, tuple(warnings))
+    return Site(settings, linked, frozenset(in_use & linked.keys()), tuple(warnings))
+
+
+def _in_use(flows: Mapping[str, Flow], roots: set[str]) -> set[str]:
+    """The flows named, and all that they can lead into."""
+    return {name for name in flows if name in roots or any(c.name in roots for c in callers_of(flows[name], flows))}
+
+
+def _checked(flow: Flow, source: Source, flows: Mapping[str, Flow], settings: Settings) -> tuple[Problem, ...]:
+    known = Known(
+        queues=set(settings.queues),
+        skills=skills_asked_for(settings.queues),
+        calendars=set(settings.calendars),
+        services=set(settings.lookups),
+        flows=flows,
+        attributes={name: kind for caller in callers_of(flow, flows) for name, kind in attributes_of(caller).items()},
+    )
+    return check_flow(flow, source, known=known)
+
+
+def _numbers(settings: Settings, flows: Mapping[str, Flow]) -> Iterator[Problem]:
+    for number, entry in settings.numbers.items():
+        flow = flows.get(entry.flow)
+        message = ""
+        if flow is None:
+            message = f"there is no flow `{entry.flow}`{did_you_mean(entry.flow, flows)}"
+        elif any(isinstance(node, Return) for node in flow.nodes.values()):
+            message = f"the flow `{entry.flow}` returns to a flow that calls it: no number can lead to it"
+        if message:
+            yield Problem("settings", 0, 0, f"numbers.{number}.flow", message)
 
 
 def _read(path: Path) -> str:

@@ -33,8 +33,11 @@ class Mark(NamedTuple):
 
 
 class Leaf(NamedTuple):
+    """`text_column`: of the first character of a text that stands on one line as it is; 0: it does not."""
+
     mark: Mark
     value: str | int | float | bool | None
+    text_column: int = 0
 
     def plain(self) -> Any:
         return self.value
@@ -142,7 +145,8 @@ class _Reader:
                 self.refuse(node, path, "tags (!...) are not supported")
             items = tuple(self.read(item, (*path, index)) for index, item in enumerate(node.value))
             return Listing(mark, items)
-        return Leaf(mark, self._scalar(node, path))
+        value = self._scalar(node, path)
+        return Leaf(mark, value, _text_column(node) if isinstance(value, str) else 0)
 
     def _mapping(self, node: Any, mark: Mark, path: Steps) -> Branch:
         if str(node.tag) != f"{_TAG}map":
@@ -211,6 +215,13 @@ class _Reader:
 
     def _mark(self, node: Any) -> Mark:
         return Mark(self.name, node.start_mark.line + 1, node.start_mark.column + 1)
+
+
+def _text_column(node: Any) -> int:
+    start, end = node.start_mark, node.end_mark
+    quotes = 0 if node.style is None else 1
+    as_it_is = start.line == end.line and end.column - start.column - 2 * quotes == len(node.value)
+    return int(start.column) + 1 + quotes if as_it_is and node.style in (None, "'", '"') else 0
 
 
 def _decoded(text: str | bytes, name: str) -> str:

@@ -7,9 +7,14 @@
     Play         Played
     Collect      Digits (prompts are cut off by the first key)
     Check        CheckResult
+    Identify     Identified
+    Lookup       LookupResult
     EnterQueue   nothing: the flow is over
     HangUp       nothing: the flow is over
     any          CallerGone as soon as the caller hangs up
+
+Every report may come with the instant it is made (`advance(session, input, at)`): opening hours and the longest time in
+the menus are reckoned from it.
 
 All values are frozen. A session can be written on the channel and taken up by another process (`dump`, `resume`).
 """
@@ -17,23 +22,50 @@ All values are frozen. A session can be written on the channel and taken up by a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
+
+from ivr.expression import Kind
 
 if TYPE_CHECKING:
     from ivr.schema import Flow
 
 MAX_KEYS = 64  # keys kept per visit of a node, and per collected value
+MAX_VALUE = 200  # characters of an attribute that comes from outside
+
+# What a shell can say of a caller; conditions and prompts may name it.
+PRESENTED: Mapping[str, Kind] = {"called_number": Kind.TEXT, "caller_number": Kind.TEXT, "language": Kind.TEXT}
+IDENTIFIED: Mapping[str, Kind] = {
+    "known": Kind.TRUTH,  # exactly one contact has this number
+    "vip": Kind.TRUTH,
+    "contact": Kind.TEXT,  # name
+    "organisation": Kind.TEXT,
+    "contract": Kind.TEXT,
+    "site": Kind.TEXT,
+    "number_kind": Kind.TEXT,  # e164, internal, short, anonymous, invalid
+    "open_tickets": Kind.NUMBER,
+    "calls_today": Kind.NUMBER,  # before this one
+    "days_since_last_call": Kind.NUMBER,  # unknown without one
+}
+FACTS: Mapping[str, Kind] = {**PRESENTED, **IDENTIFIED}
 
 
 class PromptRef(msgspec.Struct, frozen=True):
-    """One sentence to play, in one language: a recording where there is one, else the text, synthesised."""
+    """One sentence to play, in one language: a recording where there is one, else the text, synthesised.
+
+    A sentence with values inside has `pieces`, played one after the other (`text` is then the whole, for the eye). A
+    piece that is `spoken_now` may have no sound yet. If a piece has none in time, `without` is played in place of all,
+    and where there is no such, the pieces that have one.
+    """
 
     language: str
     text: str = ""
     recording: str = ""
+    pieces: tuple[PromptRef, ...] = ()
+    without: PromptRef | None = None
+    spoken_now: bool = False
 
 
 class CallerFacts(msgspec.Struct, frozen=True):
@@ -41,6 +73,8 @@ class CallerFacts(msgspec.Struct, frozen=True):
 
     language: str | None = None
     attributes: Mapping[str, str] = {}
+    called_number: str = ""
+    caller_number: str = ""
 
 
 # --- inputs ---------------------------------------------------------------------------------------------------
@@ -58,35 +92,54 @@ class Digits(msgspec.Struct, frozen=True, tag=True):
 
 
 class CheckResult(msgspec.Struct, frozen=True, tag=True):
-    """The answer to a Check. `value`, if given, is stored in place of what was keyed (an id, say)."""
+    """The answer to a Check. `value`, if given, is stored in place of what was keyed (an id, say); `attributes` are
+    kept besides (see `ivr.nodes.collect.LEARNT`)."""
 
     ok: bool
     value: str = ""
+    attributes: Mapping[str, str] = {}
+
+
+class Identified(msgspec.Struct, frozen=True, tag=True):
+    """What the desk knows of the caller: names of IDENTIFIED; those left out are unknown."""
+
+    facts: Mapping[str, str | float | bool] = {}
+
+
+class LookupResult(msgspec.Struct, frozen=True, tag=True):
+    """The answer to a Lookup: the values found, by attribute. Not ok: no answer in time, or none that fits."""
+
+    ok: bool
+    values: Mapping[str, str] = {}
 
 
 class CallerGone(msgspec.Struct, frozen=True, tag=True):
     """The caller hung up."""
 
 
-Input: TypeAlias = Played | Digits | CheckResult | CallerGone
+Input: TypeAlias = Played | Digits | CheckResult | Identified | LookupResult | CallerGone
 
 
 # --- steps ----------------------------------------------------------------------------------------------------
 
 
 class Play(msgspec.Struct, frozen=True, tag=True):
-    """Play the prompts to their end, then report Played. `language` is the session's."""
+    """Play the prompts, then report Played. `language` is the session's. Keys are kept for the next question;
+    `interruptible`: the first one ends the prompts."""
 
     prompts: tuple[PromptRef, ...]
     language: str
+    interruptible: bool = False
 
 
 class Collect(msgspec.Struct, frozen=True, tag=True):
-    """Play the prompts until the first key, then gather keys; report Digits.
+    """Play the prompts until the first key, then gather keys; report Digits. Keys pressed before count first, and
+    spare the caller the prompts.
 
     Complete at `max_digits` keys or at `terminator` (which is not part of the digits; None: every key counts).
     `timeout` runs from the end of the prompts to the first key, `digit_timeout` between keys.
-    `secret`: the keys must not be logged, traced or shown.
+    `secret`: the keys must not be logged, traced or shown. Not `interruptible`: the prompts are played to their end.
+    `is_retry`: the caller is asked again, and keys pressed before are of no account.
     """
 
     prompts: tuple[PromptRef, ...]
@@ -96,6 +149,8 @@ class Collect(msgspec.Struct, frozen=True, tag=True):
     timeout: timedelta
     digit_timeout: timedelta
     secret: bool = False
+    interruptible: bool = True
+    is_retry: bool = False
 
 
 class Check(msgspec.Struct, frozen=True, tag=True):
@@ -104,6 +159,24 @@ class Check(msgspec.Struct, frozen=True, tag=True):
     kind: str
     value: str
     secret: bool = False
+
+
+class Identify(msgspec.Struct, frozen=True, tag=True):
+    """Find out who calls; report Identified, with nothing in it when nobody can say."""
+
+
+class Lookup(msgspec.Struct, frozen=True, tag=True):
+    """Ask the HTTP service named `service` for `path` (encoded, to be joined to the service's own address); report
+    LookupResult with the value at each place of `into` (keys of nested objects and numbers of list items, with dots).
+
+    `timeout` is for all `tries` together.
+    """
+
+    service: str
+    path: str
+    into: Mapping[str, str]
+    timeout: timedelta
+    tries: int
 
 
 class EnterQueue(msgspec.Struct, frozen=True, tag=True):
@@ -121,12 +194,13 @@ class EnterQueue(msgspec.Struct, frozen=True, tag=True):
 
 
 class HangUp(msgspec.Struct, frozen=True, tag=True):
-    """The flow is over: end the call. `reason`: the node's own, or `caller_gone`, `step_limit`, `fault`."""
+    """The flow is over: end the call. `reason`: the node's own, or `caller_gone`, `step_limit`, `time_limit`,
+    `no_input_limit`, `no_match_limit`, `fault`."""
 
     reason: str
 
 
-Step: TypeAlias = Play | Collect | Check | EnterQueue | HangUp
+Step: TypeAlias = Play | Collect | Check | Identify | Lookup | EnterQueue | HangUp
 
 
 # --- session --------------------------------------------------------------------------------------------------
@@ -135,20 +209,36 @@ Step: TypeAlias = Play | Collect | Check | EnterQueue | HangUp
 class PathEntry(msgspec.Struct, frozen=True, array_like=True):
     """One visit of a node: what was keyed (attempts separated by spaces; nothing if secret) and how it was left.
 
-    `exit`: the key chosen, or `played`, `passed`, `known`, `valid`, `invalid`, `no_input`, `no_match`, `queued`,
-    `hung_up`, `caller_gone`, `step_limit`, `fault`; empty while the caller is in the node.
+    `node`: with its flow before it (`identify.ask_pin`) inside a flow that was called. `exit`: the key chosen, or
+    `played`, `passed`, `known`, `valid`, `invalid`, `no_input`, `no_match`, `open`, `closed`, `holiday`, `found`,
+    `failed`, `called`, `returned`, `case N`, `otherwise`, `person`, `back`, `queued`, `hung_up`, `caller_gone`,
+    `step_limit`, `time_limit`, `no_input_limit`, `no_match_limit`, `fault`; empty while the caller is in the node.
+    `no_inputs`, `no_matches`: attempts of that kind during the visit.
     """
 
     node: str
     keys: str = ""
     exit: str = ""
+    no_inputs: int = 0
+    no_matches: int = 0
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """Where a called flow returns to: the `call` node and its flow, and the questions behind it."""
+
+    flow: Flow
+    node: str
+    trail: tuple[str, ...] = ()
 
 
 class Session(msgspec.Struct, frozen=True):
     """Where a caller is in a flow. Only nodes and the interpreter make new ones.
 
     `phase`, `value` and `retry` belong to the node: the part of it that is reached, what is being checked, and
-    why it asks again (`no_input`, `no_match`). `ending` is the reason of a hang-up that no node asked for.
+    why it asks again (`no_input`, `no_match`). `ending` is the reason of a hang-up that no node asked for. `flow` is
+    the one the caller is in now, `stack` those that called it, the first one outermost. `trail`: questions the caller
+    may go back to. `at`: the latest instant the shell told, `began_at` the first one. `facts`: PRESENTED and, once
+    `is_identified`, IDENTIFIED.
     """
 
     flow: Flow
@@ -167,12 +257,32 @@ class Session(msgspec.Struct, frozen=True):
     path: tuple[PathEntry, ...] = ()
     is_over: bool = False
     ending: str = ""
+    stack: tuple[Frame, ...] = ()
+    trail: tuple[str, ...] = ()
+    at: datetime | None = None
+    began_at: datetime | None = None
+    facts: Mapping[str, str | float | bool] = {}
+    is_identified: bool = False
+    all_no_inputs: int = 0
+    all_no_matches: int = 0
+
+    @property
+    def root(self) -> Flow:
+        """The flow the caller's number led to."""
+        return self.stack[0].flow if self.stack else self.flow
+
+    def known(self) -> dict[str, str | float | bool]:
+        """All that conditions and prompts may name, by name."""
+        return {**self.attributes, **self.facts, "language": self.language}
 
 
-def noted(path: tuple[PathEntry, ...], keys: str = "", exit_: str = "") -> tuple[PathEntry, ...]:
-    """`path` with keys added to the present visit and, if given, how it is left."""
+def noted(
+    path: tuple[PathEntry, ...], keys: str = "", exit_: str = "", *, no_inputs: int = 0, no_matches: int = 0
+) -> tuple[PathEntry, ...]:
+    """`path` with keys added to the present visit, attempts counted and, if given, how it is left."""
     if not path:
         return path
     last = path[-1]
     every = f"{last.keys} {keys}"[:MAX_KEYS] if last.keys and keys else last.keys or keys
-    return (*path[:-1], PathEntry(last.node, every, exit_ or last.exit))
+    counted = (last.no_inputs + no_inputs, last.no_matches + no_matches)
+    return (*path[:-1], PathEntry(last.node, every, exit_ or last.exit, *counted))

@@ -10,12 +10,12 @@ keys and custom tags are refused. Aliases are allowed up to a bound on the expan
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import pydantic
 
-from ivr._compose import Branch, Listing, Mark, Tree, compose, from_data
+from ivr._compose import Branch, Leaf, Listing, Mark, Tree, compose, from_data
 from ivr._explain import explain
 from ivr.errors import ConfigurationError, Problem, dotted
 
@@ -84,10 +84,28 @@ class Source:
                 break
         return Place(mark.file, mark.line, mark.column)
 
-    def problem(self, path: Path, message: str, *, at_key: bool = False) -> Problem:
-        """A Problem at `path`, for rules that no schema can state."""
+    def problem(self, path: Path, message: str, *, at_key: bool = False, offset: int | None = None) -> Problem:
+        """A Problem at `path`, for rules that no schema can state. `offset`: of a character within a text."""
         place = self.place(path, at_key=at_key)
-        return Problem(place.file, place.line, place.column, dotted(path), message)
+        leaf = self._leaf(path) if offset is not None else None
+        column = leaf.text_column + (offset or 0) if leaf is not None and leaf.text_column else place.column
+        return Problem(place.file, place.line, column, dotted(path), message)
+
+    def text(self, path: Path) -> str | None:
+        """The text at `path` as it is written, None where there is none."""
+        leaf = self._leaf(path)
+        return leaf.value if leaf is not None and isinstance(leaf.value, str) else None
+
+    def _leaf(self, path: Path) -> Leaf | None:
+        node: Tree = self._tree
+        for step in path:
+            if isinstance(node, Branch) and str(step) in node.entries:
+                node = node.entries[str(step)].tree
+            elif isinstance(node, Listing) and isinstance(step, int) and 0 <= step < len(node.items):
+                node = node.items[step]
+            else:
+                return None
+        return node if isinstance(node, Leaf) else None
 
     def validate(self, model: type[ModelT]) -> ModelT:
         """The data as `model`. Raises ConfigurationError with every fault, in the order of the text."""
@@ -111,25 +129,26 @@ def load(text: str | bytes, name: str) -> Source:
     return Source(name, compose(text, name))
 
 
-def merge(layers: Sequence[Source]) -> Source:
+def merge(layers: Sequence[Source], *, whole: Collection[str] = ()) -> Source:
     """One source of several: later layers win, mappings are merged deeply, anything else is replaced whole.
 
-    Every value keeps the place it came from.
+    Every value keeps the place it came from. `whole`: keys at the top whose entries are replaced, not merged.
     """
     if not layers:
         return Source("", Branch(Mark("", 0, 0), {}))
     tree = layers[0]._tree
     for layer in layers[1:]:
-        tree = _merged(tree, layer._tree)
+        tree = _merged(tree, layer._tree, whole)
     return Source(layers[-1].name, tree)
 
 
-def _merged(under: Branch, over: Branch) -> Branch:
+def _merged(under: Branch, over: Branch, whole: Collection[str] = (), *, replaces: bool = False) -> Branch:
+    """`replaces`: entries of `over` take the place of those under them."""
     entries = dict(under.entries)
     for key, entry in over.entries.items():
         below = entries.get(key)
-        if below is not None and isinstance(below.tree, Branch) and isinstance(entry.tree, Branch):
-            entries[key] = entry._replace(tree=_merged(below.tree, entry.tree))
+        if not replaces and below is not None and isinstance(below.tree, Branch) and isinstance(entry.tree, Branch):
+            entries[key] = entry._replace(tree=_merged(below.tree, entry.tree, replaces=key in whole))
         else:
             entries[key] = entry
     return Branch(over.mark if over.entries else under.mark, entries)

@@ -16,6 +16,7 @@ import hashlib
 import os
 import signal
 import tempfile
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -45,6 +46,8 @@ _CHAIN: Final = hashlib.sha256("\0".join((*_EFFECTS, *FORMATS)).encode()).hexdig
 _SHORTEST: Final = 44 + 2 * (960 + 400)  # bytes of WAV: the breath behind and 50 ms of sound
 _PACKAGES: Final = {"sox": "sox", "espeak-ng": "espeak-ng", "flite": "flite"}  # command -> Debian package
 
+
+MOST_SPOKEN: Final = 2000  # values remembered; times, dates and durations are few, and made again in a moment
 
 LanguageT = TypeVar("LanguageT", bound=str)  # a Mapping of literals is no Mapping of str
 
@@ -94,17 +97,52 @@ class PromptLibrary(Prompts):
         self._slots = asyncio.Semaphore(at_once)
         self._making: dict[str, asyncio.Lock] = {}
         self._paths: dict[PromptRef, str] = {}
+        self._spoken: OrderedDict[PromptRef, str] = OrderedDict()  # values, the longest unused first
+        self._speaking = asyncio.Semaphore(at_once)  # a caller waits: not behind all the prompts of a reload
 
     def sounds_of(self, prompts: Sequence[PromptRef]) -> list[str]:
         """Sound paths without extension, from memory. A prompt that was not prepared is left out and logged."""
         sounds: list[str] = []
         for prompt in prompts:
+            if prompt.pieces:
+                sounds += self._whole_or_without(prompt)
+                continue
             path = self._paths.get(prompt)
             if path is not None:
                 sounds.append(path)
             else:
                 log.error("prompt_without_sound", language=prompt.language, recording=prompt.recording or None)
         return sounds
+
+    def _whole_or_without(self, prompt: PromptRef) -> list[str]:
+        there = [path for piece in prompt.pieces if (path := self._paths.get(piece) or self._spoken.get(piece))]
+        if len(there) == len(prompt.pieces):
+            return there
+        log.warning("value_without_sound", language=prompt.language, missing=len(prompt.pieces) - len(there))
+        without = self._paths.get(prompt.without) if prompt.without is not None else None
+        return there if without is None else [without]
+
+    async def speak(self, prompts: Sequence[PromptRef], *, within: timedelta) -> None:
+        wanted = dict.fromkeys(piece for prompt in prompts for piece in prompt.pieces if piece.spoken_now)
+        missing = [piece for piece in wanted if piece not in self._spoken]
+        for piece in wanted:
+            if piece in self._spoken:
+                self._spoken.move_to_end(piece)
+        if not missing:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within.total_seconds()), asyncio.TaskGroup() as group:
+                for piece in missing:
+                    group.create_task(self._speak_one(piece))
+
+    async def _speak_one(self, piece: PromptRef) -> None:
+        try:
+            self._spoken[piece] = await self._sound_of(piece, self._speaking)
+        except PromptError as error:
+            log.warning("value_not_spoken", language=piece.language, error=str(error))
+            return
+        while len(self._spoken) > MOST_SPOKEN:
+            self._spoken.popitem(last=False)
 
     def path_of(self, prompt: object, language: str) -> str:
         """The sound of a prompt that was prepared or rendered: a PromptRef (its own language counts) or a text.
@@ -150,8 +188,8 @@ class PromptLibrary(Prompts):
 
     # --- one prompt -----------------------------------------------------------------------------------------
 
-    async def _sound_of(self, ref: PromptRef) -> str:
-        async with self._slots:
+    async def _sound_of(self, ref: PromptRef, slots: asyncio.Semaphore | None = None) -> str:
+        async with slots or self._slots:
             recording = await asyncio.to_thread(self._recording, ref)
             if recording is not None:
                 key = await asyncio.to_thread(_digest_of_file, recording)

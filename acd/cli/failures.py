@@ -12,6 +12,8 @@ from acd.adapters.asterisk.fastagi import FastAgiBindError
 from acd.adapters.asterisk.machine import InstallationError
 from acd.adapters.asterisk.readiness import AsteriskError
 from acd.adapters.asterisk.render import RenderError
+from acd.adapters.control import ControlError
+from acd.adapters.lookups import LookupConfigurationError
 from acd.adapters.prompts import PromptError
 from acd.demo.service_process import ServiceError
 from acd.secrets import SecretError
@@ -23,9 +25,11 @@ _MENDABLE = (
     AmiError,
     AsteriskError,
     ConfigurationError,
+    ControlError,
     FastAgiBindError,
     HttpBindError,
     InstallationError,
+    LookupConfigurationError,
     PromptError,
     RenderError,
     SecretError,

@@ -69,6 +69,8 @@ class IvrStep(Struct, frozen=True):
     node: str
     keys: str = ""
     exit: str = ""  # how it was left: the choice, `no_input`, `no_match`, ... (see ivr.model.PathEntry)
+    no_inputs: int = 0
+    no_matches: int = 0
 
 
 class Call(Struct, frozen=True, kw_only=True):
@@ -84,6 +86,7 @@ class Call(Struct, frozen=True, kw_only=True):
     language: str = ""
     context: CallerContext = CallerContext()
     ivr_path: tuple[IvrStep, ...] = ()
+    flow: str = ""  # of the menus, with the version this caller entered: "hotline@0a1b2c3d4e5f"
     keyed_ticket: str | None = None
     queue: QueueName | None = None
     priority: int = 5

@@ -61,7 +61,14 @@ def record_ivr_path(turn: Turn, command: cmd.RecordIvrPath) -> None:
     call = turn.state.calls.get(command.call_id)
     if call is not None and call.stage in _BEFORE_QUEUE:
         turn.happened(
-            ev.IvrPathRecorded(at=turn.now, call_id=call.call_id, path=command.path, language=command.language)
+            ev.IvrPathRecorded(
+                at=turn.now,
+                call_id=call.call_id,
+                path=command.path,
+                language=command.language,
+                flow=command.flow,
+                flow_version=command.flow_version,
+            )
         )
 
 

@@ -109,6 +109,8 @@ class RecordIvrPath(Command, frozen=True, kw_only=True):
     call_id: CallId
     path: tuple[IvrStep, ...]
     language: str
+    flow: str = ""
+    flow_version: str = ""
 
 
 class KeepKeyedTicket(Command, frozen=True, kw_only=True):

@@ -89,6 +89,8 @@ class IvrPathRecorded(Event, frozen=True, kw_only=True):
     call_id: CallId
     path: tuple[IvrStep, ...]
     language: str
+    flow: str = ""
+    flow_version: str = ""
 
 
 class TicketKeyed(Event, frozen=True, kw_only=True):

@@ -226,7 +226,13 @@ def _caller_identified(state: State, event: ev.CallerIdentified) -> None:
 
 def _ivr_path_recorded(state: State, event: ev.IvrPathRecorded) -> None:
     state._replace_call(
-        event.call_id, event.at, stage=CallStage.IVR, is_controlled=True, ivr_path=event.path, language=event.language
+        event.call_id,
+        event.at,
+        stage=CallStage.IVR,
+        is_controlled=True,
+        ivr_path=event.path,
+        language=event.language,
+        flow=f"{event.flow}@{event.flow_version}" if event.flow else "",
     )
 
 

@@ -10,67 +10,32 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 from msgspec.structs import replace
 
 from acd.domain import commands as cmd
 from acd.domain.agent import NotReadyReason
-from acd.domain.call import CallStage, IvrStep, Reason
-from acd.domain.caller import CallerContext
+from acd.domain.call import CallStage, Reason
 from acd.domain.effects import RingAgent, TurnAway
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId, call_id_of
 from acd.domain.state import State
-from acd.service.ports import (
-    CallerChannel,
-    CallerHungUpError,
-    Clock,
-    Desk,
-    DeskError,
-    DialStatus,
-    Prompts,
-    Stage,
-    Telephony,
-)
+from acd.service.identification import LOOKUP_LIMIT, Identification
+from acd.service.menu import MenuServices, MenuWalk, Route
+from acd.service.ports import CallerChannel, CallerHungUpError, Clock, Desk, DeskError, DialStatus, Stage, Telephony
 from acd.service.tasks import BackgroundTasks
 from ivr import interpreter
-from ivr.errors import SessionStateError
-from ivr.model import (
-    CallerFacts,
-    CallerGone,
-    Check,
-    CheckResult,
-    Collect,
-    Digits,
-    EnterQueue,
-    HangUp,
-    Play,
-    Played,
-    PromptRef,
-    Session,
-    Step,
-)
-from ivr.schema import Flow
+from ivr.model import EnterQueue, HangUp, PromptRef
 from routing.model import canonical
 
 log = structlog.get_logger(__name__)
-
-LOOKUP_LIMIT = timedelta(seconds=3)  # a desk slower than this must not hold a caller: the pop says what is missing
 
 _PHONE_TROUBLE = {
     DialStatus.BUSY: NotReadyReason.PHONE_BUSY,
     DialStatus.UNREACHABLE: NotReadyReason.PHONE_UNREACHABLE,
     DialStatus.FAILED: NotReadyReason.RING_FAILED,
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
-    """What a called number leads to."""
-
-    flow: Flow
-    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +46,7 @@ class FlowServices:
     state: State
     clock: Clock
     desk: Desk
-    prompts: Prompts
+    menus: MenuServices
     telephony: Telephony
     tasks: BackgroundTasks
     route_of: Callable[[str], Route]  # by called number; raises LookupError
@@ -110,9 +75,9 @@ class CallFlow:
         self._services = services
         self.linkedid = channel.facts.linkedid
         self.call_id: CallId = call_id_of(self.linkedid)
-        self._caller = services.desk.classify(self._facts.caller_number, self._facts.caller_name)
-        self._context = CallerContext()
-        self._recorded_path: tuple[IvrStep, ...] = ()
+        caller = services.desk.classify(self._facts.caller_number, self._facts.caller_name)
+        self._identification = Identification(services.desk, caller, self.call_id, services.submit)
+        self._menu = MenuWalk(channel, services.menus, self.call_id, self._identification)
         self._farewell: TurnAway | None = None
         self._wish: RingAgent | None = None  # the latest one not yet looked at
         self._wished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -129,19 +94,23 @@ class CallFlow:
             await self._end_after_talk()
             return
         self._start(route)
-        lookup = self._services.tasks.start(self._identify(), "identify_caller")
+        lookup = self._services.tasks.start(self._identification.find(self._facts.ticket), "identify_caller")
         if self._facts.stage == Stage.WAITING and self._knows_queue():
             self._settle_ring()
             await lookup
             await self._wait_for_agent(self._place_kept(route), self._facts.ivr_session)
             return
-        session, step = await self._walk_menu(route, lookup)
+        session, step = await self._menu.walk(route, lookup)
         if isinstance(step, HangUp):
             self._services.submit(cmd.EndCall(call_id=self.call_id, reason=Reason.FLOW_ENDED))
             await self._channel.finish()
             return
         await lookup  # the agent's screen shows who calls
         await self._wait_for_agent(self._place_in(step), interpreter.dump(session))
+
+    def key_pressed(self, key: str) -> None:
+        """The switch heard a key of the caller's."""
+        self._channel.key_pressed(key)
 
     def ring(self, wish: RingAgent) -> None:
         """The engine found an agent. Called from within its decision, after the screen-pop went out."""
@@ -170,103 +139,11 @@ class CallFlow:
                 linkedid=self._facts.linkedid,
                 channel=self._facts.channel,
                 called_number=self._facts.called_number,
-                caller=self._caller,
+                caller=self._identification.caller,
                 language=language,
                 started_at=self._facts.started_at,
             )
         )
-
-    async def _identify(self) -> None:
-        try:
-            async with asyncio.timeout(LOOKUP_LIMIT.total_seconds()):
-                self._caller, self._context = await self._services.desk.identify(self._caller)
-        except (DeskError, TimeoutError) as error:
-            log.warning("caller_not_looked_up", call_id=self.call_id, error=type(error).__name__)
-            self._context = CallerContext(missing=("contacts", "tickets", "calls"))
-        ticket = self._facts.ticket  # keyed before the service was lost
-        is_theirs = bool(ticket) and await self._check_ticket(ticket)
-        self._services.submit(cmd.IdentifyCaller(call_id=self.call_id, caller=self._caller, context=self._context))
-        if is_theirs:
-            self._services.submit(cmd.KeepKeyedTicket(call_id=self.call_id, context=self._context))
-
-    # in the menu ---------------------------------------------------------------------------------------------
-
-    async def _walk_menu(self, route: Route, lookup: asyncio.Task[None]) -> tuple[Session, EnterQueue | HangUp]:
-        session, step = self._enter_menu(route)
-        try:
-            await self._channel.set_state(stage=Stage.IVR, ivr_session=interpreter.dump(session))
-            if self._facts.stage:
-                await self._channel.stop_music()  # the dialplan's, played while no service was there
-            while True:
-                self._record_path(session)
-                if isinstance(step, EnterQueue | HangUp):
-                    return session, step
-                session, step = await self._perform(session, step, lookup)
-        except CallerHungUpError:
-            self._record_path(interpreter.advance(session, CallerGone())[0])
-            raise
-
-    async def _perform(
-        self, session: Session, step: Play | Collect | Check, lookup: asyncio.Task[None]
-    ) -> tuple[Session, Step]:
-        match step:
-            case Play():
-                await self._channel.play(self._services.prompts.sounds_of(step.prompts))
-                return interpreter.advance(session, Played())
-            case Collect():
-                session, step_after = interpreter.advance(session, await self._collect(step))
-                if not (isinstance(step_after, EnterQueue) and lookup.done()):  # else the place in the queue says it
-                    await self._channel.set_state(ivr_session=interpreter.dump(session))
-                return session, step_after
-            case Check():
-                await lookup
-                return interpreter.advance(session, CheckResult(await self._passes(step)))
-
-    def _enter_menu(self, route: Route) -> tuple[Session, Step]:
-        if self._facts.ivr_session:
-            try:
-                session = interpreter.resume(route.flow, self._facts.ivr_session)
-                return session, interpreter.step_of(session)
-            except SessionStateError as error:
-                log.warning("ivr_session_not_resumed", call_id=self.call_id, error=str(error))
-        return interpreter.begin(route.flow, CallerFacts(language=self._facts.language or route.language))
-
-    async def _collect(self, step: Collect) -> Digits:
-        keyed = await self._channel.collect(
-            self._services.prompts.sounds_of(step.prompts),
-            max_digits=step.max_digits,
-            terminator=step.terminator,
-            timeout=step.timeout,
-            digit_timeout=step.digit_timeout,
-        )
-        return Digits(keyed.digits, "complete" if keyed.is_complete else "timeout")
-
-    async def _passes(self, step: Check) -> bool:
-        if step.kind != "ticket_of_caller":
-            log.error("unknown_ivr_check", kind=step.kind)
-            return False
-        is_theirs = await self._check_ticket(step.value)
-        if is_theirs:
-            self._services.submit(cmd.KeepKeyedTicket(call_id=self.call_id, context=self._context))
-        return is_theirs
-
-    async def _check_ticket(self, digits: str) -> bool:
-        try:
-            async with asyncio.timeout(LOOKUP_LIMIT.total_seconds()):
-                context = await self._services.desk.check_ticket(self._caller, self._context, digits)
-        except (DeskError, TimeoutError) as error:
-            log.warning("ticket_not_checked", call_id=self.call_id, error=type(error).__name__)
-            return False
-        if context is None:
-            return False
-        self._context = context
-        return True
-
-    def _record_path(self, session: Session) -> None:
-        path = tuple(IvrStep(entry.node, entry.keys, entry.exit) for entry in session.path)
-        if path != self._recorded_path:
-            self._recorded_path = path
-            self._services.submit(cmd.RecordIvrPath(call_id=self.call_id, path=path, language=session.language))
 
     # waiting, ringing, talking -------------------------------------------------------------------------------
 
@@ -303,14 +180,11 @@ class CallFlow:
     def _place_kept(self, route: Route) -> cmd.EnqueueCall:
         """The channel carries the way through the menu, and with it the skills that were asked for there."""
         skills: Mapping[str, int] = {}
-        if self._facts.ivr_session:
-            try:
-                session = interpreter.resume(route.flow, self._facts.ivr_session)
-                self._record_path(session)
-                step = interpreter.step_of(session)
-                skills = step.skills if isinstance(step, EnterQueue) else session.skills
-            except SessionStateError as error:
-                log.warning("ivr_session_not_resumed", call_id=self.call_id, error=str(error))
+        session = self._menu.kept(route)
+        if session is not None:
+            self._menu.record(session)
+            step = interpreter.step_of(session)
+            skills = step.skills if isinstance(step, EnterQueue) else session.skills
         return cmd.EnqueueCall(
             call_id=self.call_id,
             queue=QueueName(self._facts.queue),
@@ -345,7 +219,7 @@ class CallFlow:
         language = call.language if call and call.language in sentences else next(iter(sentences), "")
         if language:
             prompt = PromptRef(language, sentences[language])
-            await self._channel.play(self._services.prompts.sounds_of([prompt]))
+            await self._channel.play(self._services.menus.prompts.sounds_of([prompt]))
         self._services.submit(cmd.EndCall(call_id=self.call_id, reason=Reason.FLOW_ENDED))
         await self._channel.finish()
 
@@ -390,7 +264,7 @@ class CallFlow:
         """What another process needs to put this caller back in the same place."""
         queued_at: datetime = place.queued_at or self._services.clock.now()
         call = self._services.state.calls.get(self.call_id)
-        ticket = self._context.linked_ticket
+        ticket = self._identification.context.linked_ticket
         return {
             "stage": Stage.WAITING,
             "queue": place.queue,

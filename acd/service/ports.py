@@ -132,7 +132,8 @@ class CallerChannel(ABC):
         """
 
     @abstractmethod
-    async def play(self, sounds: Sequence[str]) -> None: ...
+    async def play(self, sounds: Sequence[str], *, interruptible: bool = False) -> None:
+        """`interruptible`: the first key ends it; it is kept for the next `collect`, as all others are."""
 
     @abstractmethod
     async def collect(
@@ -143,11 +144,18 @@ class CallerChannel(ABC):
         terminator: str | None,
         timeout: timedelta,
         digit_timeout: timedelta,
+        interruptible: bool = True,
+        is_retry: bool = False,
     ) -> Keyed:
         """Play, interrupted by the first key, and collect keys. The terminator is not among the digits.
 
-        `timeout` runs from the end of the sounds to the first key, `digit_timeout` between keys.
+        `timeout` runs from the end of the sounds to the first key, `digit_timeout` between keys. Keys pressed before
+        count first, and nothing is played then; `is_retry` forgets them. Not `interruptible`: all is played, keys
+        pressed meanwhile count.
         """
+
+    def key_pressed(self, key: str) -> None:  # noqa: B027  # a channel may hear keys by itself
+        """The switch heard a key, whatever runs on the channel. Each is told once, in order."""
 
     @abstractmethod
     async def start_music(self) -> None: ...
@@ -203,7 +211,15 @@ class LiveChannels:
     observed_at: datetime
 
 
-TelephonyFact = LegRinging | LegAnswered | CallerGone | LiveChannels
+@dataclass(frozen=True, slots=True)
+class KeyPressed:
+    """A caller pressed a key (0-9, *, #, A-D)."""
+
+    linkedid: str
+    key: str
+
+
+TelephonyFact = LegRinging | LegAnswered | CallerGone | LiveChannels | KeyPressed
 
 
 class Telephony(ABC):
@@ -277,6 +293,22 @@ class Prompts(ABC):
     @abstractmethod
     def sounds_of(self, prompts: Sequence[PromptRef]) -> list[str]:
         """Sound paths without extension, as Asterisk takes them. A prompt that has no sound is left out and logged."""
+
+    @abstractmethod
+    async def speak(self, prompts: Sequence[PromptRef], *, within: timedelta) -> None:
+        """Make the sounds of values (`spoken_now`) that are not there. Returns at `within` at the latest; what could
+        not be made is no error: `sounds_of` goes without it."""
+
+
+class Lookups(ABC):
+    """HTTP services that menus ask."""
+
+    @abstractmethod
+    async def ask(
+        self, service: str, path: str, into: Mapping[str, str], *, deadline: timedelta, tries: int
+    ) -> dict[str, str] | None:
+        """The values found at the places `into` names in the JSON answer, by the same keys; None when any is missing
+        or no good answer came in time. See `ivr.model.Lookup`."""
 
 
 class Role(StrEnum):

@@ -18,6 +18,7 @@ from acd.service.ports import (
     CallerHungUpError,
     ControlLostError,
     DeskError,
+    KeyPressed,
     LegAnswered,
     LegRinging,
     LiveChannels,
@@ -121,6 +122,9 @@ class Switchboard:
                         flow.heard_answer()
                 elif call_id_of(linkedid) not in self._services.state.calls:
                     self._adopt(linkedid, extension)
+            case KeyPressed(linkedid, key):
+                if flow := self._flows.get(call_id_of(linkedid)):
+                    flow.key_pressed(key)
             case CallerGone(linkedid):
                 call_id = call_id_of(linkedid)
                 # A flow in control hears of it on its own session, in order with all else it does.

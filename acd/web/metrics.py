@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from acd.domain import events as ev
 from acd.domain.agent import AgentState
+from acd.service.ivr_figures import IvrFigures
 from acd.service.screens import Screens
 from acd.service.views import QueueView
 
@@ -64,6 +65,10 @@ class Metrics:
     def watch(self, screens: Screens) -> None:
         """Have queues and agents as `screens` sees them in every scrape."""
         self.registry.register(_ScreensCollector(screens))
+
+    def watch_menus(self, figures: IvrFigures) -> None:
+        """Have what callers do in menus in every scrape."""
+        self.registry.register(_MenusCollector(figures))
 
     def watch_desk(self, pending: Callable[[], float], set_aside: Callable[[], float]) -> None:
         """How many records wait for the desk, and how many it would not take."""
@@ -140,6 +145,32 @@ class _ScreensCollector(Collector):
         for state in AgentState:
             family.add_metric([state], states[state])
         return family
+
+
+class _MenusCollector(Collector):
+    def __init__(self, figures: IvrFigures) -> None:
+        self._figures = figures
+
+    def describe(self) -> Iterable[Metric]:
+        return []  # registering asks for no figures
+
+    def collect(self) -> Iterable[Metric]:
+        nodes = self._figures.figures()
+        labels = ["flow", "node"]
+        entries = CounterMetricFamily("guichet_ivr_entries", "Visits of a menu's node", labels=labels)
+        exits = CounterMetricFamily("guichet_ivr_exits", "Visits by how they were left", labels=[*labels, "exit"])
+        no_inputs = CounterMetricFamily("guichet_ivr_no_inputs", "Questions left unanswered", labels=labels)
+        no_matches = CounterMetricFamily("guichet_ivr_no_matches", "Answers that were no choice", labels=labels)
+        hang_ups = CounterMetricFamily("guichet_ivr_hang_ups", "Callers who hung up in the node", labels=labels)
+        for node in nodes:
+            name = [node.flow, node.node]
+            entries.add_metric(name, node.entries)
+            no_inputs.add_metric(name, node.no_inputs)
+            no_matches.add_metric(name, node.no_matches)
+            hang_ups.add_metric(name, node.hang_ups)
+            for exit_, count in node.exits.items():
+                exits.add_metric([*name, exit_], count)
+        yield from (entries, exits, no_inputs, no_matches, hang_ups)
 
 
 def _gauge(name: str, text: str, queues: Sequence[QueueView], value: _Figure) -> Metric:

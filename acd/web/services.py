@@ -11,6 +11,7 @@ from aiohttp import web
 from acd.domain.estimates import Outlook
 from acd.domain.ids import CallId
 from acd.service.dispatcher import Dispatcher
+from acd.service.ivr_figures import IvrFigures
 from acd.service.ports import Clock, UserDirectory
 from acd.service.screens import Screens
 from acd.settings import Settings
@@ -33,6 +34,7 @@ class WebServices:
     why_waiting: Callable[[CallId], Sequence[str]]
     outlook: Callable[[CallId], Outlook]
     metrics: Metrics
+    ivr_figures: IvrFigures
 
 
 SERVICES: Final = web.AppKey("services", WebServices)

@@ -8,33 +8,58 @@ from pydantic import Field
 
 from ivr.nodes.assign import Assign
 from ivr.nodes.base import Asking, Exit, Node, Prompt, Retry, Said, Spoken
+from ivr.nodes.branch import Fork
 from ivr.nodes.collect import CollectDigits
 from ivr.nodes.goto import Goto
 from ivr.nodes.hangup import EndCall
+from ivr.nodes.hours import Hours
 from ivr.nodes.language import ChooseLanguage
+from ivr.nodes.lookup import AskService
 from ivr.nodes.menu import Menu
 from ivr.nodes.queue import Queue
 from ivr.nodes.say import Say
+from ivr.nodes.speak_ticket import SpeakTicket
+from ivr.nodes.subflow import CallFlow, Return
 
 AnyNode = Annotated[
-    Menu | Say | CollectDigits | ChooseLanguage | Assign | Goto | Queue | EndCall, Field(discriminator="kind")
+    Menu
+    | Say
+    | CollectDigits
+    | ChooseLanguage
+    | Hours
+    | Fork
+    | Assign
+    | AskService
+    | SpeakTicket
+    | CallFlow
+    | Return
+    | Goto
+    | Queue
+    | EndCall,
+    Field(discriminator="kind"),
 ]
 
 __all__ = [
     "AnyNode",
+    "AskService",
     "Asking",
     "Assign",
+    "CallFlow",
     "ChooseLanguage",
     "CollectDigits",
     "EndCall",
     "Exit",
+    "Fork",
     "Goto",
+    "Hours",
     "Menu",
     "Node",
     "Prompt",
     "Queue",
     "Retry",
+    "Return",
     "Said",
     "Say",
+    "SpeakTicket",
     "Spoken",
 ]

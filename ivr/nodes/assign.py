@@ -10,12 +10,13 @@ vip:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
 from msgspec.structs import replace
 from pydantic import Field
 
+from ivr.expression import Kind
 from ivr.model import HangUp, Session, Step, noted
 from ivr.nodes.base import Exit, Move, Name, Node
 
@@ -32,6 +33,9 @@ class Assign(Node):
 
     def exits(self) -> Iterator[Exit]:
         yield Exit(("next",), self.next, when_silent=True)
+
+    def assigns(self) -> Mapping[str, Kind]:
+        return dict.fromkeys(self.attributes, Kind.TEXT)
 
     def enter(self, session: Session) -> Move:
         changed = replace(

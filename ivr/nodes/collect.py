@@ -14,16 +14,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Final, Literal
 
 from msgspec.structs import replace
 from pydantic import Field, model_validator
 
-from ivr.model import MAX_KEYS, Check, CheckResult, Collect, Digits, Input, Session, Step, noted
+from ivr.expression import Kind
+from ivr.model import MAX_KEYS, MAX_VALUE, Check, CheckResult, Collect, Digits, Input, Session, Step, noted
 from ivr.nodes.base import Asking, Exit, Move, Name, Part, keyed
 
 CheckKind = Literal["ticket_of_caller"]
+
+TICKET_STATUS: Final = "ticket_status"
+# What a check tells besides, by kind of check: instants as ISO 8601, status as the desk calls it.
+LEARNT: Final[Mapping[str, tuple[str, ...]]] = {"ticket_of_caller": (TICKET_STATUS, "ticket_opened")}
 
 _CHECKING = "checking"
 
@@ -54,9 +59,12 @@ class CollectDigits(Asking):
         return self.on_invalid
 
     def exits(self) -> Iterator[Exit]:
-        yield Exit(("on_valid",), self.on_valid)
-        yield Exit(("on_invalid",), self.on_invalid, when_silent=self.no_input.then is None)
+        yield Exit(("on_valid",), self.on_valid, label="valid")
+        yield Exit(("on_invalid",), self.on_invalid, when_silent=self.no_input.then is None, label="invalid")
         yield from super().exits()
+
+    def assigns(self) -> Mapping[str, Kind]:
+        return dict.fromkeys((self.into, *LEARNT.get(self.check or "", ())), Kind.TEXT)
 
     def step(self, session: Session) -> Step:
         if session.phase == _CHECKING and self.check is not None:
@@ -68,13 +76,17 @@ class CollectDigits(Asking):
         if isinstance(given, CheckResult) and session.phase == _CHECKING:
             if not given.ok:
                 return self.mismatch(session, "", "invalid")
-            return self._accepted(session, keyed_value(given.value) or session.value)
+            learnt = {name: given.attributes[name] for name in LEARNT[self.check or ""] if name in given.attributes}
+            learnt = {name: value for name, value in learnt.items() if len(value) <= MAX_VALUE}
+            return self._accepted(session, keyed_value(given.value) or session.value, learnt)
         if not isinstance(given, Digits) or session.phase == _CHECKING:
             return session, None
         digits = keyed(given.digits)
         if not digits and given.reason == "timeout":
             return self.silence(session)
         shown = "" if self.secret else digits
+        if len(digits) == 1 and self.digits.min > 1 and (elsewhere := self.everywhere(session, digits)):
+            return elsewhere
         if not (self.digits.min <= len(digits) <= self.digits.max and digits.isdecimal()):
             return self.mismatch(session, shown, "invalid")
         session = replace(session, path=noted(session.path, shown))
@@ -82,8 +94,8 @@ class CollectDigits(Asking):
             return self._accepted(session, digits)
         return replace(session, phase=_CHECKING, value=digits), None
 
-    def _accepted(self, session: Session, value: str) -> Move:
-        attributes = {**session.attributes, self.into: value}
+    def _accepted(self, session: Session, value: str, learnt: Mapping[str, str] | None = None) -> Move:
+        attributes = {**session.attributes, **(learnt or {}), self.into: value}
         return replace(session, attributes=attributes, path=noted(session.path, exit_="valid")), self.on_valid
 
 

@@ -15,6 +15,7 @@ from ivr.nodes.base import Move, Name, Node
 
 class EndCall(Node):
     is_terminal: ClassVar[bool] = True
+    leaves_flow: ClassVar[bool] = True
 
     kind: Literal["hangup"]
     reason: Name = "flow"

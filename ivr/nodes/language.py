@@ -61,6 +61,8 @@ class ChooseLanguage(Asking):
         keys = keyed(given.digits)
         language = self.choices.get(keys)
         if language is None:
+            if keys and (elsewhere := self.everywhere(session, keys)):
+                return elsewhere
             moved, target = self.mismatch(session, keys) if keys else self.silence(session)
             return (moved if target is None else self._speaking(moved, self.default)), target
         chosen = replace(session, path=noted(session.path, keys, keys), language_known=True)
@@ -70,4 +72,4 @@ class ChooseLanguage(Asking):
         return replace(session, language=language) if language in session.flow.languages else session
 
     def _in_all(self, session: Session, prompt: dict[str, Spoken]) -> tuple[PromptRef, ...]:
-        return tuple(ref for language in session.flow.languages for ref in refs(prompt, language))
+        return tuple(ref for language in session.flow.languages for ref in refs(prompt, session, language))

@@ -31,8 +31,8 @@ class Menu(Asking):
 
     def exits(self) -> Iterator[Exit]:
         for key, target in self.choices.items():
-            yield Exit(("choices", key), target)
-        yield Exit(("otherwise",), self.otherwise, when_silent=self.no_input.then is None)
+            yield Exit(("choices", key), target, label=key)
+        yield Exit(("otherwise",), self.otherwise, when_silent=self.no_input.then is None, label="otherwise")
         yield from super().exits()
 
     @cached_property
@@ -50,5 +50,5 @@ class Menu(Asking):
             return self.silence(session)
         target = self.choices.get(keys)
         if target is None:
-            return self.mismatch(session, keys)
+            return self.everywhere(session, keys) or self.mismatch(session, keys)
         return replace(session, path=noted(session.path, keys, keys)), target

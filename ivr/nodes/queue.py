@@ -17,6 +17,7 @@ from ivr.nodes.base import Move, Node, QueueName
 
 class Queue(Node):
     is_terminal: ClassVar[bool] = True
+    leaves_flow: ClassVar[bool] = True
 
     kind: Literal["queue"]
     queue: QueueName

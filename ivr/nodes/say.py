@@ -1,4 +1,5 @@
-"""`say`: play a prompt to its end and go on.
+"""`say`: play a prompt to its end (with `barge_in: true`, until a key is pressed) and go on. Keys are kept for the next
+question.
 
 closed:
   kind: say
@@ -20,6 +21,7 @@ from ivr.nodes.base import Exit, Move, Name, Node, Prompt, Said, refs
 class Say(Node):
     kind: Literal["say"]
     prompt: Prompt
+    barge_in: bool = False
     next: Name
 
     def exits(self) -> Iterator[Exit]:
@@ -29,7 +31,7 @@ class Say(Node):
         yield Said(("prompt",), self.prompt)
 
     def step(self, session: Session) -> Step:
-        return Play(refs(self.prompt, session.language), session.language)
+        return Play(refs(self.prompt, session), session.language, interruptible=self.barge_in)
 
     def receive(self, session: Session, given: Input) -> Move:
         if not isinstance(given, Played | Digits):  # a shell that let a key cut it short has played it, too

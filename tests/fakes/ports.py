@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -13,7 +13,7 @@ from acd.domain.call import Call
 from acd.domain.caller import Caller, CallerContext, Certainty, ContactCard, TicketCard
 from acd.domain.commands import Command
 from acd.domain.effects import CommitTicket
-from acd.service.ports import Clock, Desk, DeskError, Prompts, Timers
+from acd.service.ports import Clock, Desk, DeskError, Lookups, Prompts, Timers
 from ivr.model import PromptRef
 from tests.fakes.switch import FakeChannel, FakeTelephony
 
@@ -21,6 +21,7 @@ __all__ = [
     "START",
     "FakeChannel",
     "FakeDesk",
+    "FakeLookups",
     "FakePrompts",
     "FakeTelephony",
     "VirtualClock",
@@ -163,9 +164,31 @@ class FakePrompts(Prompts):
     def sounds_of(self, prompts: Sequence[PromptRef]) -> list[str]:
         sounds: list[str] = []
         for prompt in prompts:
+            if prompt.pieces:
+                there = [piece for piece in prompt.pieces if piece not in self._without_sound]
+                has_all = len(there) == len(prompt.pieces)
+                sounds += self.sounds_of(there if has_all or prompt.without is None else [prompt.without])
+                continue
             sound = prompt.text or prompt.recording
             if sound and prompt not in self._without_sound:
                 sounds.append(sound)
             else:
                 log.error("prompt_without_sound", language=prompt.language)
         return sounds
+
+    async def speak(self, prompts: Sequence[PromptRef], *, within: timedelta) -> None:
+        """All words have a sound here."""
+
+
+class FakeLookups(Lookups):
+    """`answers` by service and path: a JSON object of one level."""
+
+    def __init__(self) -> None:
+        self.answers: dict[tuple[str, str], dict[str, str]] = {}
+
+    async def ask(
+        self, service: str, path: str, into: Mapping[str, str], *, deadline: timedelta, tries: int
+    ) -> dict[str, str] | None:
+        answer = self.answers.get((service, path), {})
+        found = {name: answer[place] for name, place in into.items() if place in answer}
+        return found if len(found) == len(into) else None

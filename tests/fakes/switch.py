@@ -119,7 +119,8 @@ class FakeChannel(CallerChannel):
         loop = asyncio.get_running_loop()
         self._end: asyncio.Future[bool] = loop.create_future()  # of control; True: because the caller hung up
         self._entries: deque[str] = deque()
-        self._pressed: deque[str] | None = None  # None: nobody collects, keys are lost
+        self._pressed: deque[str] | None = None  # None: nobody collects, keys are lost but those the switch tells
+        self._ahead: deque[str] = deque()  # told by the switch while nobody collected
         self._key_came: asyncio.Future[None] = loop.create_future()
         self._ring: asyncio.Future[DialStatus] | None = None
         self._offer_limit: asyncio.TimerHandle | None = None
@@ -204,12 +205,26 @@ class FakeChannel(CallerChannel):
             raise KeyError(*unknown)
         self.state.update(variables)
 
-    async def play(self, sounds: Sequence[str]) -> None:
+    def key_pressed(self, key: str) -> None:
+        if self._pressed is not None:
+            self._press(key)
+            return
+        self._ahead.append(key)
+        if not self._key_came.done():
+            self._key_came.set_result(None)
+
+    async def play(self, sounds: Sequence[str], *, interruptible: bool = False) -> None:
         self._check()
+        self._key_came = asyncio.get_running_loop().create_future()
         for sound in sounds:
+            if interruptible and self._ahead:
+                return
             self.heard.append(sound)
-            if length := self.sound_times.get(sound):
-                await self._happens_within(length, asyncio.get_running_loop().create_future())
+            length = self.sound_times.get(sound, _NO_TIME)
+            if interruptible and length:
+                await self._happens_within(length, self._key_came)
+            else:
+                await self._passes(length)
 
     async def collect(
         self,
@@ -219,11 +234,15 @@ class FakeChannel(CallerChannel):
         terminator: str | None,
         timeout: timedelta,
         digit_timeout: timedelta,
+        interruptible: bool = True,
+        is_retry: bool = False,
     ) -> Keyed:
         self._check()
-        self._pressed = deque()
+        if is_retry:
+            self._ahead.clear()
+        self._pressed, self._ahead = self._ahead, deque()
         try:
-            key, digits = await self._first_key(sounds, timeout), ""
+            key, digits = await self._first_key(sounds, timeout, interruptible=interruptible), ""
             while key:
                 if key == terminator:
                     return Keyed(digits, is_complete=True)
@@ -233,7 +252,7 @@ class FakeChannel(CallerChannel):
                 key = await self._key_within(digit_timeout)
             return Keyed(digits, is_complete=False)
         finally:
-            self._pressed = None
+            self._ahead, self._pressed = deque(key for key in self._pressed if key), None
 
     async def start_music(self) -> None:
         self._check()
@@ -305,10 +324,14 @@ class FakeChannel(CallerChannel):
         if not self._key_came.done():
             self._key_came.set_result(None)
 
-    async def _first_key(self, sounds: Sequence[str], timeout: timedelta) -> str:
+    async def _first_key(self, sounds: Sequence[str], timeout: timedelta, *, interruptible: bool) -> str:
+        if self._pressed:
+            return self._pressed.popleft()
         for sound in sounds:
             self.heard.append(sound)
-            if key := await self._key_within(self.sound_times.get(sound, _NO_TIME)):
+            if not interruptible:
+                await self._passes(self.sound_times.get(sound, _NO_TIME))
+            elif key := await self._key_within(self.sound_times.get(sound, _NO_TIME)):
                 return key
         if self._entries and not self._pressed:
             self._press([*self._entries.popleft(), ""])
@@ -321,6 +344,10 @@ class FakeChannel(CallerChannel):
             self._key_came = asyncio.get_running_loop().create_future()
             await self._happens_within(limit, self._key_came)
         return self._pressed.popleft() if self._pressed else ""
+
+    async def _passes(self, time: timedelta) -> None:
+        if time:
+            await self._happens_within(time, asyncio.get_running_loop().create_future())
 
     async def _happens_within(self, limit: timedelta, happens: asyncio.Future[None]) -> None:
         """Until it happens or time is over; raises as `idle_until`."""

@@ -22,6 +22,7 @@ from acd.domain.ids import AgentId, CallId, QueueName, agent_id_of, call_id_of
 from acd.domain.metrics import QueueStatistics
 from acd.domain.queue import QueuePolicy
 from acd.service.dispatcher import Dispatcher
+from acd.service.ivr_figures import IvrFigures
 from acd.service.ports import Clock, Role, User
 from acd.service.screens import Screens
 from acd.settings import Settings, load_settings
@@ -134,6 +135,7 @@ def build_world(
         why_waiting=engine.why_waiting,
         outlook=engine.outlook,
         metrics=metrics,
+        ivr_figures=IvrFigures(),
     )
     for listener in (statistics.hear, screens.hear, metrics.hear):
         dispatcher.add_listener(listener)

@@ -8,7 +8,9 @@ async with open_house(asterisk, folder) as house, house.service():
 
 from __future__ import annotations
 
+import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -136,14 +138,24 @@ class House:
         return self.site.settings
 
     async def prepare(self) -> None:
-        prompts = [prompt for flow in self.site.flows.values() for prompt in flow.prompts()]
-        self._sounds = await prompts_of(self.site).prepare(prompts)
+        self._sounds = await prompts_of(self.site).prepare(self.site.prompts())
 
     def service(self) -> AbstractAsyncContextManager[int]:
         """`guichet run`, as often as wanted; its process id. What it logs is beside the site file."""
         self._services += 1
         log = self._site_file.with_name(f"guichet-{self._services}.log")
         return running_service(self.url, {}, log, self._site_file)
+
+    async def reload(self) -> tuple[int, str]:
+        """`guichet reload`: its exit code and all it says."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "acd", "reload", "--config", str(self._site_file)),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said, _ = await process.communicate()
+        return process.returncode or 0, said.decode()
 
     # people --------------------------------------------------------------------------------------------------
 

@@ -187,6 +187,37 @@ async def test_the_time_to_the_first_key_says_nothing_of_the_time_between_keys(l
     assert keyed.result() == Keyed("12", is_complete=True)
 
 
+async def test_keys_told_by_the_switch_count_first_and_spare_the_sounds(line: Line) -> None:
+    for key in "12#7":
+        line.channel.key_pressed(key)
+    assert await collect(line, "endless") == Keyed("12", is_complete=True)
+    assert await collect(line, "endless", max_digits=1) == Keyed("7", is_complete=True)
+    assert list(line.heard()) == []
+
+
+async def test_who_is_asked_again_is_not_taken_at_an_older_key(line: Line) -> None:
+    line.channel.key_pressed("1")
+    assert await collect(line, is_retry=True, timeout=SHORT) == Keyed("", is_complete=False)
+
+
+async def test_sounds_that_may_not_be_interrupted_are_heard_to_the_end_and_the_key_counts(line: Line) -> None:
+    async with asyncio.TaskGroup() as group:
+        keyed = group.create_task(collect(line, "brief", "low", max_digits=1, interruptible=False))
+        await line.hears("brief")
+        line.channel.key_pressed("5")
+    assert keyed.result() == Keyed("5", is_complete=True)
+    await line.hears("brief", "low")
+
+
+async def test_an_interruptible_sound_keeps_the_key_for_the_question(line: Line) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(line.channel.play(line.sounds("endless", "low"), interruptible=True))
+        await line.hears("endless")
+        line.channel.key_pressed("5")
+    assert await collect(line, "low", max_digits=1) == Keyed("5", is_complete=True)
+    await line.hears("endless")
+
+
 # --- waiting --------------------------------------------------------------------------------------------------
 
 

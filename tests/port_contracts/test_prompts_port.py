@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ class World(ABC):
 
 class FakeWorld(World):
     def __init__(self) -> None:
-        self.prompts = FakePrompts(without_sound={SECRET, UNKNOWN})
+        self.prompts = FakePrompts(without_sound={SECRET, UNKNOWN, PromptRef("xx", "21", spoken_now=True)})
 
     def can_be_played(self, sound: str) -> bool:
         return bool(sound)
@@ -76,6 +77,24 @@ async def test_sounds_come_in_the_order_of_the_prompts(world: World) -> None:
 
 async def test_every_sound_can_be_played(world: World) -> None:
     assert all(world.can_be_played(sound) for sound in world.prompts.sounds_of(PREPARED))
+
+
+async def test_values_are_made_on_demand_and_played_in_their_place(world: World) -> None:
+    value = PromptRef("en", "twenty-one", spoken_now=True)
+    sentence = PromptRef("en", "Hello. twenty-one Goodbye.", pieces=(HELLO, value, BYE))
+    await world.prompts.speak([sentence, HELLO], within=timedelta(seconds=30))
+    hello, spoken, bye = world.prompts.sounds_of([sentence])
+    assert [hello, bye] == world.prompts.sounds_of([HELLO, BYE])
+    assert world.can_be_played(spoken)
+
+
+async def test_a_value_that_has_no_sound_is_said_without(world: World) -> None:
+    value = PromptRef("xx", "21", spoken_now=True)  # a language without a voice
+    sentence = PromptRef("en", "Hello. 21", pieces=(HELLO, value), without=BYE)
+    await world.prompts.speak([sentence], within=timedelta(seconds=30))
+    assert world.prompts.sounds_of([sentence]) == world.prompts.sounds_of([BYE])
+    without = PromptRef("en", "Hello. 21", pieces=(HELLO, value))
+    assert world.prompts.sounds_of([without]) == world.prompts.sounds_of([HELLO])
 
 
 async def test_no_prompts_have_no_sounds(world: World) -> None:

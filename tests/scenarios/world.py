@@ -17,9 +17,17 @@ from acd.domain.ids import AgentId, agent_id_of
 from acd.service.ports import Clock
 from acd.service.tasks import BackgroundTasks
 from acd.settings import load_settings
-from acd.site import Site, load_site
+from acd.site import LiveSite, Site, load_site
 from routing.model import canonical
-from tests.fakes.ports import FakeChannel, FakeDesk, FakePrompts, FakeTelephony, VirtualClock, VirtualTimers
+from tests.fakes.ports import (
+    FakeChannel,
+    FakeDesk,
+    FakeLookups,
+    FakePrompts,
+    FakeTelephony,
+    VirtualClock,
+    VirtualTimers,
+)
 
 E = TypeVar("E", bound=ev.Event)
 
@@ -28,6 +36,7 @@ class World:
     def __init__(self, site: Site, tasks: BackgroundTasks) -> None:
         self.clock = VirtualClock()
         self.desk = FakeDesk()
+        self.lookups = FakeLookups()
         self.telephony = FakeTelephony()
         self.journal = MemoryJournal()
         self.tasks = tasks
@@ -35,13 +44,14 @@ class World:
         self.frames: list[tuple[str, str]] = []
         self._timers: VirtualTimers | None = None
         self.core: Core = build_core(
-            site,
+            LiveSite(site),
             Ports(
                 clock=self.clock,
                 timers=self._make_timers,
                 desk=self.desk,
                 telephony=self.telephony,
                 prompts=FakePrompts(),
+                lookups=self.lookups,
                 journal=self.journal,
                 schedule=lambda delay, callback: asyncio.get_running_loop().call_soon(callback),
                 tasks=tasks,

@@ -225,7 +225,13 @@ def setting_paths(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 
 
 # Shown as one setting each: their parts stand in the same row, or are the row's own words.
-WHOLE = ("queues.<>.reserve.<>.", "asterisk.trunks.<>.", "asterisk.agent_phones.", "prompts.voices.<>.")
+WHOLE = (
+    "queues.<>.reserve.<>.",
+    "calendars.<>.holidays.<>.",
+    "asterisk.trunks.<>.",
+    "asterisk.agent_phones.",
+    "prompts.voices.<>.",
+)
 
 
 def test_every_setting_is_documented() -> None:

@@ -105,6 +105,7 @@ interactions = Table(
     Column("contact_id", Serial),
     Column("queue", String(300)),
     Column("language", String(300)),
+    Column("flow", String(300)),
     Column("ivr_path", JsonText),
     Column("keyed_digits", JsonText),
     Column("keyed_ticket", String(300)),

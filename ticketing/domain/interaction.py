@@ -52,6 +52,7 @@ class InteractionRecord(Struct, frozen=True, kw_only=True):
     contact_ids: tuple[ContactId, ...] = ()
     queue: str | None = None
     language: str | None = None
+    flow: str | None = None  # of the menus, with the version the caller entered: "hotline@0a1b2c3d4e5f"
     ivr_path: tuple[str, ...] = ()
     keyed_digits: dict[str, str] = {}
     keyed_ticket: str | None = None
@@ -127,6 +128,7 @@ _LINES = {
     "called_number": LINE_LENGTH,
     "queue": LINE_LENGTH,
     "language": LINE_LENGTH,
+    "flow": LINE_LENGTH,
     "keyed_ticket": LINE_LENGTH,
     "agent_id": LINE_LENGTH,
     "wrap_up_code": LINE_LENGTH,

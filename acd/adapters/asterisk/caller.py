@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -19,6 +19,7 @@ from acd.adapters.asterisk.fastagi import (
     AgiSession,
     SessionEnd,
 )
+from acd.adapters.asterisk.keys import KeyBuffer
 from acd.service.ports import CallerChannel, CallerHungUpError, ChannelFacts, ControlLostError, DialStatus, Keyed
 
 log = structlog.get_logger(__name__)
@@ -29,6 +30,7 @@ T = TypeVar("T")
 _LATE_SECONDS = 1.0
 
 ALL_KEYS = "0123456789*#"
+_KEY_ON_ITS_WAY = 0.05  # seconds: AGI's own word of a key that AMI told; later, it fell between two commands
 
 # DIALSTATUS of app_dial
 _DIAL_STATUS = {
@@ -56,6 +58,8 @@ class AgiCallerChannel(CallerChannel):
     def __init__(self, session: AgiSession, music_class: str) -> None:
         self._session = session
         self._music_class = music_class
+        self._keys = KeyBuffer()
+        self._spare_terminator = ""
         self._is_answered = False  # the phone dialled last, as far as the switch has told
         self.facts = channel_facts(session)
 
@@ -65,10 +69,27 @@ class AgiCallerChannel(CallerChannel):
                 {dialplan.SEEN: "1"} | {_VARIABLES[name]: value for name, value in variables.items()}
             )
 
-    async def play(self, sounds: Sequence[str]) -> None:
+    def key_pressed(self, key: str) -> None:
+        self._keys.heard(key)
+
+    async def play(self, sounds: Sequence[str], *, interruptible: bool = False) -> None:
         with self._call_errors():
-            for sound in sounds:
-                await self._play_one(sound, "")
+            if not interruptible:
+                await self._play_all(sounds)
+            elif key := self._keys.take() or await self._play_until_key(sounds):
+                self._keys.put_back(key)
+
+    async def _play_all(self, sounds: Sequence[str]) -> None:
+        for sound in sounds:
+            await self._play_one(sound, "")
+
+    async def _play_until_key(self, sounds: Sequence[str]) -> str:
+        """The key that ended it, or nothing."""
+        for sound in sounds:
+            key = await self._listen(lambda sound=sound: self._play_one(sound, ALL_KEYS))  # type: ignore[misc]
+            if key:
+                return key
+        return ""
 
     async def _play_one(self, sound: str, interrupt_keys: str) -> str:
         try:
@@ -78,6 +99,22 @@ class AgiCallerChannel(CallerChannel):
             log.warning("prompt_not_played", sound=sound, error=str(error))
             return ""
 
+    async def _listen(self, command: Callable[[], Awaitable[str]]) -> str:
+        """The key a command ends with, or one that fell between two commands: AMI tells of it while this one waits for
+        another, so it is given up."""
+        if key := self._keys.take():
+            return key
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(None) as patience:
+                self._keys.wake = lambda: _hurry(patience, loop)
+                key = await command()
+        except TimeoutError:
+            return self._keys.take()
+        finally:
+            self._keys.wake = None
+        return self._keys.returned(key) if key else self._keys.take()
+
     async def collect(
         self,
         sounds: Sequence[str],
@@ -86,24 +123,39 @@ class AgiCallerChannel(CallerChannel):
         terminator: str | None,
         timeout: timedelta,
         digit_timeout: timedelta,
+        interruptible: bool = True,
+        is_retry: bool = False,
     ) -> Keyed:
         with self._call_errors():
-            key = ""
-            for sound in sounds:
-                key = await self._play_one(sound, ALL_KEYS)
-                if key:
-                    break
+            if is_retry:
+                self._keys.forget()
+            key = self._first_ahead()
+            if not key:
+                if interruptible:
+                    key = await self._play_until_key(sounds)
+                else:
+                    await self._play_all(sounds)
             digits = ""
             if not key:
-                key = await self._session.wait_for_digit(timeout)
+                key = await self._next_key(timeout)
             while key:
                 if key == terminator:
                     return Keyed(digits, is_complete=True)
                 digits += key
                 if len(digits) >= max_digits:
+                    self._spare_terminator = terminator or ""
                     return Keyed(digits, is_complete=True)
-                key = await self._session.wait_for_digit(digit_timeout)
+                key = await self._next_key(digit_timeout)
             return Keyed(digits, is_complete=False)
+
+    def _first_ahead(self) -> str:
+        """Who is asked for six digits and hash often keys the hash although six were enough."""
+        spare, self._spare_terminator = self._spare_terminator, ""
+        key = self._keys.take()
+        return self._keys.take() if key and key == spare else key
+
+    async def _next_key(self, timeout: timedelta) -> str:
+        return await self._listen(lambda: self._session.wait_for_digit(timeout))
 
     async def start_music(self) -> None:
         with self._call_errors():
@@ -173,6 +225,12 @@ class AgiCallerChannel(CallerChannel):
         if self._session.ended is SessionEnd.HANGUP:
             return CallerHungUpError()
         return ControlLostError("the AGI connection ended")
+
+
+def _hurry(patience: asyncio.Timeout, loop: asyncio.AbstractEventLoop) -> None:
+    """The first key counts: a timeout that has begun to expire cannot be changed."""
+    if patience.when() is None:
+        patience.reschedule(loop.time() + _KEY_ON_ITS_WAY)
 
 
 def channel_facts(session: AgiSession) -> ChannelFacts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from acd.adapters.asterisk.ami import AmiEvent
-from acd.service.ports import CallerGone, LegAnswered, LegRinging, TelephonyFact
+from acd.service.ports import CallerGone, KeyPressed, LegAnswered, LegRinging, TelephonyFact
 
 # "PJSIP/agent-1001-0000002a": the channel of an agent's phone
 _AGENT_CHANNEL = re.compile(r"^PJSIP/agent-([0-9]{2,8})-[0-9a-f]+$")
@@ -26,6 +26,8 @@ def translate(event: AmiEvent) -> TelephonyFact | None:
             return _leg(event, LegRinging)
         case "DialEnd" if event.get("DialStatus") == "ANSWER":
             return _leg(event, LegAnswered)
+        case "DTMFEnd" if event.get("Direction") == "Received" and event.get("Uniqueid") == event.get("Linkedid"):
+            return KeyPressed(event["Linkedid"], event.get("Digit") or "")
         case "Hangup" if event.get("Uniqueid") == event.get("Linkedid"):
             return CallerGone(event["Linkedid"])
     return None

@@ -86,7 +86,7 @@ def test_yaml_becomes_what_the_engine_takes(tmp_path: Path) -> None:
     assert taste_of(settings.routing, "alice") == Taste(preferences=("orders", "support"))
     assert taste_of(settings.routing, "bruno") == Taste(allocation=(("support", 70), ("orders", 30)))
     assert taste_of(settings.routing, "chantal") is None
-    assert [prompt.text for prompt in site.announcements()] == ["Fermé.", "Closed."]
+    assert [prompt.text for prompt in site.prompts()][-2:] == ["Fermé.", "Closed."]
 
 
 def test_calendars_become_opening_hours(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_a_number_whose_flow_does_not_exist_is_told() -> None:
     with pytest.raises(ConfigurationError) as refusal:
         load_site(settings_with(numbers=numbers))
     assert [(problem.path, problem.message) for problem in refusal.value.problems] == [
-        ("numbers.200.flow", "there is no flow `hotlin`"),
+        ("numbers.200.flow", "there is no flow `hotlin`; did you mean `hotline`?"),
         ("numbers.201.flow", "there is no flow `nowhere`"),
     ]
 
@@ -105,3 +105,67 @@ def test_a_flow_that_cannot_be_read_is_named_and_the_others_still_checked(tmp_pa
     assert set(told) == {"missing.yaml", "latin.yaml", "broken.yaml"}
     assert "cannot be read" in told["missing.yaml"]
     assert "cannot be read" in told["latin.yaml"]
+
+
+def test_a_shipped_flow_nobody_uses_need_not_fit(tmp_path: Path) -> None:
+    """A site with a hotline of its own may drop the queue that a shipped example names."""
+    text = HOTLINE.replace("queue: orders", "queue: support")
+    (tmp_path / "hotline.yaml").write_text(text, "utf-8")
+    site = load_site(settings_with(flows=[str(tmp_path / "hotline.yaml")], queues={"orders": None}))
+    assert "desk" not in site.flows
+    assert site.in_use == {"hotline"}
+    with pytest.raises(ConfigurationError, match="unknown queue `orders`"):
+        load_site(settings_with(queues={"orders": None}))
+
+
+def test_flows_that_are_called_are_in_use(tmp_path: Path) -> None:
+    outer = """\
+flow: outer
+languages: [fr]
+start: go
+fallback: end
+nodes:
+  go: {kind: call, flow: inner, next: end}
+  end: {kind: queue, queue: support}
+"""
+    inner = """\
+flow: inner
+languages: [fr]
+start: back
+fallback: end
+nodes:
+  back: {kind: return}
+  end: {kind: hangup}
+"""
+    site = site_with_flows(tmp_path, outer=outer, inner=inner)
+    assert site.in_use == {"hotline", "outer", "inner"}
+    assert site.flows["outer"].flows["inner"].calendars == site.settings.calendars
+    numbers = {"100": {"flow": "inner"}}
+    with pytest.raises(ConfigurationError, match="returns to a flow that calls it"):
+        load_site(settings_with(flows=[str(tmp_path / "inner.yaml")], numbers=numbers))
+
+
+def test_attributes_of_the_calling_flow_are_known_in_the_called_one(tmp_path: Path) -> None:
+    outer = """\
+flow: outer
+languages: [fr]
+start: note
+fallback: end
+nodes:
+  note: {kind: set, attributes: {reason: x}, next: go}
+  go: {kind: call, flow: inner, next: end}
+  end: {kind: queue, queue: support}
+"""
+    inner = """\
+flow: inner
+languages: [fr]
+start: who
+fallback: end
+nodes:
+  who: {kind: branch, cases: [{when: "reason == 'x'", then: end}], otherwise: back}
+  back: {kind: return}
+  end: {kind: hangup}
+"""
+    assert site_with_flows(tmp_path, outer=outer, inner=inner).warnings == ()
+    with pytest.raises(ConfigurationError, match="unknown attribute `reason`"):
+        site_with_flows(tmp_path, outer=outer.replace("reason: x", "other: x"), inner=inner)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
 
-from ivr.model import CallerFacts, CallerGone, CheckResult, Digits, Input, Played
+from ivr.model import CallerFacts, CallerGone, CheckResult, Digits, Identified, Input, LookupResult, Played
 
 LANGUAGES = ["fr", "en", "de"]
 NAMES = [f"n{index}" for index in range(8)]
 
 
 def _prompt(languages: list[str]) -> st.SearchStrategy[dict[str, Any]]:
-    word = st.sampled_from(["one", "two", "three"])
+    word = st.sampled_from(["one", "two", "three", "a {a:digits}", "b {b:when} c", "{ticket} d {open_tickets:number}"])
     return word.map(lambda said: {language: f"{language} {said}" for language in languages})
 
 
@@ -27,7 +28,24 @@ def _retry(languages: list[str], targets: st.SearchStrategy[str]) -> st.SearchSt
 def _node(languages: list[str], targets: st.SearchStrategy[str]) -> st.SearchStrategy[dict[str, Any]]:
     keys = st.sampled_from(["0", "1", "2", "9", "*", "#", "12", "1*"])
     asking = {"prompt": _prompt(languages)}
-    retries = {"no_input": _retry(languages, targets), "no_match": _retry(languages, targets)}
+    forbidden = st.lists(st.sampled_from(["person", "repeat", "back"]), unique=True)
+    retries = {
+        "no_input": _retry(languages, targets),
+        "no_match": _retry(languages, targets),
+        "barge_in": st.booleans(),
+        "forbid": forbidden,
+    }
+    condition = st.sampled_from(
+        [
+            "vip",
+            "not known",
+            "open_tickets > 1",
+            "a == '1'",
+            "number(b) < 3 or length(ticket) > 2",
+            "language in ['fr']",
+        ]
+    )
+    case = st.fixed_dictionaries({"when": condition, "then": targets})
     language = st.sampled_from(languages)
     skills = st.dictionaries(st.sampled_from(["network", "french"]), st.integers(1, 5), max_size=2)
 
@@ -75,6 +93,32 @@ def _node(languages: list[str], targets: st.SearchStrategy[str]) -> st.SearchStr
             },
         ),
         kind("goto", {"node": targets}),
+        kind(
+            "hours",
+            {"calendar": st.sampled_from(["office", "gone"]), "open": targets, "closed": targets},
+            {"holiday": targets, "opens_at": st.just("b")},
+        ),
+        kind("branch", {"cases": st.lists(case, min_size=1, max_size=3), "otherwise": targets}),
+        kind(
+            "lookup",
+            {
+                "service": st.just("cmdb"),
+                "path": st.sampled_from(["/x", "/{ticket}/{a}", "/{site}?{caller_number}"]),
+                "into": st.sampled_from([{"a": "x"}, {"a": "x.0", "b": "y"}]),
+                "found": targets,
+                "failed": targets,
+            },
+        ),
+        kind(
+            "speak_ticket",
+            {
+                "statuses": _prompt(languages).map(lambda prompt: {"open": prompt}),
+                "otherwise": _prompt(languages),
+                "next": targets,
+            },
+        ),
+        kind("call", {"flow": st.sampled_from(["inner", "gone"]), "next": targets}, {"results": st.just({})}),
+        kind("return", {}),
         kind("queue", {"queue": st.just("support")}, {"priority": st.integers(0, 9), "skills": skills}),
         kind("hangup", {}),
     )
@@ -96,6 +140,10 @@ def flows(draw: st.DrawFn) -> dict[str, Any]:
         "max_steps": draw(st.integers(10, 60)),
         "nodes": nodes,
     }
+    if draw(st.booleans()):
+        data["everywhere"] = {"person": {"key": "0", "node": draw(targets)}, "repeat": "*", "back": "#"}
+    if draw(st.booleans()):
+        data["limits"] = {"seconds": 30, "no_input": 3, "no_match": 3}
     for name in ("no_input", "no_match"):
         if draw(st.booleans()):
             data[name] = draw(_prompt(languages))
@@ -104,12 +152,15 @@ def flows(draw: st.DrawFn) -> dict[str, Any]:
 
 def inputs() -> st.SearchStrategy[Input]:
     reasons = st.sampled_from(["complete", "timeout"])
+    fact = st.one_of(st.booleans(), st.integers(0, 9), st.text(max_size=9))
     digits = st.one_of(st.text("0129*#", max_size=7), st.text(max_size=12))
     return st.one_of(
         st.builds(Digits, digits, reasons),
         st.builds(Digits, st.just(""), st.just("timeout")),
         st.just(Played()),
         st.builds(CheckResult, st.booleans(), st.text(max_size=5)),
+        st.builds(Identified, st.dictionaries(st.sampled_from(["vip", "open_tickets", "site", "odd"]), fact)),
+        st.builds(LookupResult, st.booleans(), st.dictionaries(st.sampled_from(["a", "b"]), st.text(max_size=300))),
         st.just(CallerGone()),
     )
 
@@ -120,3 +171,9 @@ def facts() -> st.SearchStrategy[CallerFacts]:
         st.sampled_from([None, "fr", "en", "de", "xx", ""]),
         st.dictionaries(st.text(max_size=5), st.text(max_size=300), max_size=5),
     )
+
+
+def instants() -> st.SearchStrategy[datetime]:
+    """Any minute of some years, aware."""
+    begin = datetime(2026, 1, 1, tzinfo=UTC)
+    return st.integers(0, 3 * 365 * 24 * 60).map(lambda minutes: begin + timedelta(minutes=minutes))

@@ -261,3 +261,12 @@ def test_any_data_validates_or_is_refused_with_a_path(data: Any) -> None:
         Source.of_data({"name": data, "nodes": {"n": data}, "limits": data}, "env").validate(Site)
     except ConfigurationError as error:
         assert all(problem.file == "env" for problem in error.problems)
+
+
+def test_entries_under_some_keys_are_replaced_whole() -> None:
+    under = load("calendars: {office: {week: {monday: a}}, other: {week: b}}\nqueues: {q: {a: 1}}", "under")
+    over = load("calendars: {office: {week: {tuesday: c}}}\nqueues: {q: {b: 2}}", "over")
+    assert merge([under, over], whole=("calendars",)).data == {
+        "calendars": {"office": {"week": {"tuesday": "c"}}, "other": {"week": "b"}},
+        "queues": {"q": {"a": 1, "b": 2}},
+    }

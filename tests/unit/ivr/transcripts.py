@@ -4,9 +4,16 @@
 > 2                     keys, complete            > 12 ...        keys, then silence
 > silence               no keys                   > ok | wrong    the answer to a check
 > played                a prompt ended            > gone          the caller hung up
+> known vip open_tickets=3 site=Lyon              what the desk says (a word alone: yes)
+> found name=value ...  > failed                  the answer to a lookup
+@ 2026-12-25T10:00+01:00                          from now on it is that time
 """
 
 from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec.structs import replace
 
 from ivr.interpreter import advance, begin, dump, resume, step_of
 from ivr.model import (
@@ -18,7 +25,11 @@ from ivr.model import (
     Digits,
     EnterQueue,
     HangUp,
+    Identified,
+    Identify,
     Input,
+    Lookup,
+    LookupResult,
     Play,
     Played,
     PromptRef,
@@ -33,24 +44,33 @@ _WORDS: dict[str, Input] = {
     "ok": CheckResult(True),
     "wrong": CheckResult(False),
     "played": Played(),
+    "failed": LookupResult(False),
     "gone": CallerGone(),
 }
 
 
-def walk(flow: Flow, transcript: str, facts: CallerFacts | None = None) -> tuple[str, Session]:
+def walk(
+    flow: Flow, transcript: str, facts: CallerFacts | None = None, at: datetime | None = None
+) -> tuple[str, Session]:
     """Replay the `>` lines of `transcript`; the whole call as it went, and where it ended.
 
     Before every input the session is dumped and taken up again, as after a change of process.
     """
-    session, step = begin(flow, facts)
+    session, step = begin(flow, facts, at)
     lines = [f"< {written(step)}"]
     for line in transcript.strip().splitlines():
         mark, _, act = line.strip().partition(" ")
+        if mark == "@":
+            at = datetime.fromisoformat(act)
+            lines.append(f"@ {act}")
         if mark != ">":
             continue
-        session = resume(flow, dump(session))
+        again = resume(flow, dump(session), facts)
+        if not session.is_identified:  # that and the time are asked again
+            assert step_of(again) == step or session.at is not None
+        session = replace(again, at=session.at, facts=session.facts, is_identified=session.is_identified)
         assert step_of(session) == step
-        session, step = advance(session, input_of(act))
+        session, step = advance(session, input_of(act), at)
         lines += [f"> {act}", f"< {written(step)}"]
     return "\n".join(lines), session
 
@@ -60,21 +80,35 @@ def input_of(act: str) -> Input:
         return _WORDS[act]
     if act.startswith("ok "):
         return CheckResult(True, act.removeprefix("ok "))
+    if act.startswith("known"):
+        return Identified(dict(_fact(word) for word in act.split()[1:]))
+    if act.startswith("found"):
+        return LookupResult(True, dict(word.split("=", 1) for word in act.split()[1:]))
     keys, dots, _ = act.partition(" ...")
     return Digits(keys, "timeout" if dots else "complete")
+
+
+def _fact(word: str) -> tuple[str, str | float | bool]:
+    name, equals, value = word.partition("=")
+    return name, (float(value) if value.replace(".", "").isdecimal() else value) if equals else True
 
 
 def written(step: Step) -> str:
     match step:
         case Play():
-            return f"play {_prompts(step.prompts)}"
+            return f"play{' until a key' if step.interruptible else ''} {_prompts(step.prompts)}"
         case Collect():
             until = f" until {step.terminator}" if step.terminator else ""
             secret = " secret" if step.secret else ""
             wait = f" within {step.timeout.total_seconds():g}s"
-            return f"collect {step.max_digits}{until}{wait}{secret}: {_prompts(step.prompts)}"
+            firm = "" if step.interruptible else " to the end"
+            return f"collect {step.max_digits}{firm}{until}{wait}{secret}: {_prompts(step.prompts)}"
         case Check():
             return f"check {step.kind} {'secret' if step.secret else step.value}"
+        case Identify():
+            return "identify"
+        case Lookup():
+            return f"look up {step.service} {step.path} within {step.timeout.total_seconds():g}s, {step.tries} tries"
         case EnterQueue():
             priority = "" if step.priority is None else f" priority {step.priority}"
             skills = f" skills {dict(step.skills)}" if step.skills else ""

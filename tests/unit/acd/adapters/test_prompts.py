@@ -326,3 +326,40 @@ async def test_a_recording_that_is_no_sound_is_named(tmp_path: Path) -> None:
     library = PromptLibrary(tmp_path / "cache", voices=VOICES, recordings_dir=tmp_path)
     with pytest.raises(PromptError, match=r"welcome\.wav"):
         await library.prepare([PromptRef("fr", "", "welcome")])
+
+
+# values spoken while a caller waits -------------------------------------------------------------------------------
+
+
+def _with_value(words: str, without: str = "") -> PromptRef:
+    pieces = (PromptRef("fr", "Il est"), PromptRef("fr", words, spoken_now=True))
+    return PromptRef("fr", f"Il est {words}", pieces=pieces, without=PromptRef("fr", without) if without else None)
+
+
+async def test_a_value_is_made_when_it_is_needed_and_once(tmp_path: Path) -> None:
+    engine = Engine(tmp_path, TONE)
+    library = PromptLibrary(tmp_path / "cache", voices=VOICES, engine=engine.command("{output}"))
+    prompt = _with_value("midi")
+    await library.prepare(prompt.pieces[:1])
+    assert len(library.sounds_of([prompt])) == 1  # what there is, rather than nothing
+    for _ in range(2):
+        await library.speak([prompt], within=timedelta(seconds=30))
+        assert len(library.sounds_of([prompt])) == 2
+    assert engine.runs == 2
+
+
+async def test_a_value_that_takes_too_long_is_said_another_way(tmp_path: Path) -> None:
+    body = "text = sys.stdin.read()\nif 'midi' in text: time.sleep(60)\n" + TONE.split("\n", 2)[2]
+    slow = Engine(tmp_path, body)
+    library = PromptLibrary(tmp_path / "cache", voices=VOICES, engine=slow.command("{output}"))
+    prompt = _with_value("midi", without="Bientôt")
+    prepared = await library.prepare([*prompt.pieces[:1], PromptRef("fr", "Bientôt")])
+    await library.speak([prompt], within=timedelta(seconds=0.3))
+    assert library.sounds_of([prompt]) == [prepared[PromptRef("fr", "Bientôt")]]
+
+
+async def test_an_engine_that_fails_leaves_the_value_out(tmp_path: Path) -> None:
+    broken = Engine(tmp_path, "sys.exit(3 if 'midi' in sys.stdin.read() else 0)")
+    library = PromptLibrary(tmp_path / "cache", voices=VOICES, engine=broken.command("{output}"))
+    await library.speak([_with_value("midi"), _with_value("minuit")], within=timedelta(seconds=30))
+    assert library.sounds_of([_with_value("midi")]) == []

@@ -1,0 +1,190 @@
+"""The caller in the menus: what the interpreter decides is performed here, and reported back to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from acd.domain import commands as cmd
+from acd.domain.call import IvrStep
+from acd.domain.ids import CallId
+from acd.service.identification import Identification
+from acd.service.ports import CallerChannel, CallerHungUpError, Clock, Lookups, Prompts, Stage
+from ivr import interpreter
+from ivr.errors import SessionStateError
+from ivr.model import (
+    CallerFacts,
+    CallerGone,
+    Check,
+    CheckResult,
+    Collect,
+    Digits,
+    EnterQueue,
+    HangUp,
+    Identified,
+    Identify,
+    Input,
+    Lookup,
+    LookupResult,
+    Play,
+    Played,
+    PromptRef,
+    Session,
+    Step,
+)
+from ivr.schema import Flow
+
+log = structlog.get_logger(__name__)
+
+SPEAK_LIMIT = timedelta(seconds=1.5)  # a value not synthesised by then is left out, or said another way
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """What a called number leads to."""
+
+    flow: Flow
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MenuServices:
+    """What menus are performed with; the same for all."""
+
+    submit: Callable[[cmd.Command], None]
+    clock: Clock
+    prompts: Prompts
+    lookups: Lookups
+    zone: ZoneInfo  # whose days and hours are meant
+
+
+class MenuWalk:
+    """One caller's way. `identified` ends when the desk has said who calls."""
+
+    def __init__(
+        self, channel: CallerChannel, services: MenuServices, call_id: CallId, identification: Identification
+    ) -> None:
+        self._channel = channel
+        self._services = services
+        self._call_id = call_id
+        self._identification = identification
+        self._recorded: tuple[IvrStep, ...] = ()
+        self._began_at = channel.facts.started_at or services.clock.now()
+
+    async def walk(self, route: Route, identified: asyncio.Task[None]) -> tuple[Session, EnterQueue | HangUp]:
+        """To the end of the menus. Raises CallerHungUpError, ControlLostError."""
+        session, step = self._enter(route)
+        try:
+            await self._channel.set_state(stage=Stage.IVR, ivr_session=interpreter.dump(session))
+            if self._channel.facts.stage:
+                await self._channel.stop_music()  # the dialplan's, played while no service was there
+            while True:
+                self.record(session)
+                if isinstance(step, EnterQueue | HangUp):
+                    return session, step
+                given = await self._perform(step, identified)
+                session, step_after = interpreter.advance(session, given, self._services.clock.now())
+                # Where a place in the queue follows at once, that says it all.
+                is_placed = isinstance(step_after, EnterQueue) and identified.done()
+                if isinstance(step, Collect) and not is_placed:
+                    await self._channel.set_state(ivr_session=interpreter.dump(session))
+                step = step_after
+        except CallerHungUpError:
+            self.record(interpreter.advance(session, CallerGone())[0])
+            raise
+
+    def kept(self, route: Route) -> Session | None:
+        """The session the channel carries, None where there is none that can be taken up."""
+        text = self._channel.facts.ivr_session
+        if not text:
+            return None
+        try:
+            return interpreter.resume(route.flow, text, self._caller_facts(route))
+        except SessionStateError as error:
+            log.warning("ivr_session_not_resumed", call_id=self._call_id, error=str(error))
+            return None
+
+    def record(self, session: Session) -> None:
+        """Tell the engine the way so far."""
+        path = tuple(
+            IvrStep(entry.node, entry.keys, entry.exit, entry.no_inputs, entry.no_matches) for entry in session.path
+        )
+        if path == self._recorded:
+            return
+        self._recorded = path
+        self._services.submit(
+            cmd.RecordIvrPath(
+                call_id=self._call_id,
+                path=path,
+                language=session.language,
+                flow=session.root.name,
+                flow_version=session.root.version,
+            )
+        )
+
+    # steps ---------------------------------------------------------------------------------------------------
+
+    async def _perform(self, step: Play | Collect | Check | Identify | Lookup, identified: asyncio.Task[None]) -> Input:
+        match step:
+            case Play():
+                await self._channel.play(await self._sounds(step.prompts), interruptible=step.interruptible)
+                return Played()
+            case Collect():
+                return await self._collect(step)
+            case Check():
+                await identified
+                return await self._checked(step)
+            case Identify():
+                await identified
+                return Identified(self._identification.facts(self._began_at, self._services.zone))
+            case Lookup():
+                values = await self._services.lookups.ask(
+                    step.service, step.path, step.into, deadline=step.timeout, tries=step.tries
+                )
+                return LookupResult(values is not None, values or {})
+
+    async def _sounds(self, prompts: Sequence[PromptRef]) -> list[str]:
+        if any(prompt.pieces for prompt in prompts):
+            await self._services.prompts.speak(prompts, within=SPEAK_LIMIT)
+        return self._services.prompts.sounds_of(prompts)
+
+    async def _collect(self, step: Collect) -> Digits:
+        keyed = await self._channel.collect(
+            await self._sounds(step.prompts),
+            max_digits=step.max_digits,
+            terminator=step.terminator,
+            timeout=step.timeout,
+            digit_timeout=step.digit_timeout,
+            interruptible=step.interruptible,
+            is_retry=step.is_retry,
+        )
+        return Digits(keyed.digits, "complete" if keyed.is_complete else "timeout")
+
+    async def _checked(self, step: Check) -> CheckResult:
+        if step.kind != "ticket_of_caller":
+            log.error("unknown_ivr_check", kind=step.kind)
+            return CheckResult(False)
+        is_theirs = await self._identification.is_their_ticket(step.value)
+        attributes = self._identification.ticket_attributes(self._services.zone) if is_theirs else {}
+        return CheckResult(is_theirs, attributes=attributes)
+
+    # entering ------------------------------------------------------------------------------------------------
+
+    def _enter(self, route: Route) -> tuple[Session, Step]:
+        session = self.kept(route)
+        if session is not None:
+            return session, interpreter.step_of(session)
+        return interpreter.begin(route.flow, self._caller_facts(route), self._services.clock.now())
+
+    def _caller_facts(self, route: Route) -> CallerFacts:
+        facts = self._channel.facts
+        return CallerFacts(
+            language=facts.language or route.language,
+            called_number=facts.called_number,
+            caller_number=self._identification.caller.e164 or facts.caller_number,
+        )
