@@ -23,7 +23,7 @@ from functools import cached_property, lru_cache
 from typing import Annotated, Final, Literal, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, field_validator, model_validator
 
 from ivr.nodes.base import Part
 
@@ -107,7 +107,13 @@ def _a_date(name: str) -> str:
     return name
 
 
-Windows = Annotated[tuple[Annotated[Window, BeforeValidator(_window)], ...], Field(max_length=10)]
+def _written(window: Window) -> str:
+    end = window.end if window.end <= _DAY_MINUTES else window.end - _DAY_MINUTES
+    return f"{window.start // 60:02}:{window.start % 60:02}-{end // 60:02}:{end % 60:02}"
+
+
+_OneWindow = Annotated[Window, BeforeValidator(_window), PlainSerializer(_written)]
+Windows = Annotated[tuple[_OneWindow, ...], Field(max_length=10)]
 
 
 class Calendar(Part):

@@ -89,6 +89,15 @@ def test_next_opening(office: Calendar, at: str, opens: str) -> None:
     assert found.isoformat(timespec="minutes") == opens
 
 
+def test_it_can_be_written_and_read_again(office: Calendar) -> None:
+    for mode in ("json", "python"):
+        written = office.model_dump(mode=mode)
+        assert written["week"]["saturday"] == ("22:00-02:00",) if mode == "python" else ["22:00-02:00"]
+        assert Calendar.model_validate(written) == office
+    always = calendar_of('time_zone: UTC\nweek: {monday-sunday: ["00:00-24:00"]}\n')
+    assert Calendar.model_validate_json(always.model_dump_json()) == always
+
+
 def test_never_open() -> None:
     closed = calendar_of("time_zone: UTC\nweek: {}\n")
     assert closed.opens_at(datetime(2026, 1, 1, tzinfo=UTC)) is None
