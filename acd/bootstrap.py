@@ -185,7 +185,8 @@ async def open_guichet(
     """Start everything on real adapters, and end it in the opposite order. `read_settings`: again, for a reload.
 
     Raises what the adapters raise when they cannot start: DatabaseUnreachableError, PromptError, FastAgiBindError,
-    HttpBindError, AmiLoginRefusedError, AmiUnreachableError, LookupConfigurationError. Each says what to mend.
+    HttpBindError, AmiLoginRefusedError, LookupConfigurationError. Each says what to mend. An Asterisk that is not there
+    yet is waited for.
     """
     settings, clock = site.settings, SystemClock()
     started_at = clock.now()
