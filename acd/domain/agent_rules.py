@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from acd.domain import commands as cmd
 from acd.domain import effects as fx
 from acd.domain import events as ev
@@ -10,7 +12,7 @@ from acd.domain.assignment import match_agent
 from acd.domain.call import Call
 from acd.domain.errors import WrongStateError
 from acd.domain.ids import AgentId, QueueName
-from acd.domain.turn import Turn
+from acd.domain.turn import Rule, Turn
 from acd.domain.waiting_rules import agent_came, agent_left, rules_changed
 
 
@@ -171,3 +173,17 @@ def _become_ready(turn: Turn, agent_id: AgentId) -> None:
 
 def _wrap_up_timer(agent_id: AgentId) -> str:
     return f"wrap_up:{agent_id}"
+
+
+RULES: Mapping[type[cmd.Command], Rule] = {
+    cmd.ConfigureQueues: configure_queues,
+    cmd.RegisterAgent: register_agent,
+    cmd.RemoveAgent: remove_agent,
+    cmd.LogInAgent: log_in_agent,
+    cmd.LogOutAgent: log_out_agent,
+    cmd.MakeReady: make_ready,
+    cmd.MakeNotReady: make_not_ready,
+    cmd.EndWrapUp: end_wrap_up,
+    cmd.ExpireWrapUp: expire_wrap_up,
+    cmd.ReportTicket: report_ticket,
+}

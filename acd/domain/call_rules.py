@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -14,7 +15,7 @@ from acd.domain.agent_rules import start_wrap_up
 from acd.domain.assignment import bench, match_agent, match_call, settle_reservation, watch_offer
 from acd.domain.call import Call, CallStage, Reason, Result, Termination
 from acd.domain.ids import AgentId, QueueName, reservation_id_of
-from acd.domain.turn import Turn
+from acd.domain.turn import Rule, Turn
 from acd.domain.waiting_rules import agent_left, forget_steps, progress
 
 _BEFORE_QUEUE = frozenset({CallStage.ARRIVING, CallStage.IVR, CallStage.DETACHED})
@@ -320,3 +321,23 @@ def _result(turn: Turn, call: Call, reason: Reason, waited: float | None) -> Res
 
 def _waited(call: Call, now: datetime) -> float | None:
     return None if call.queued_at is None else (now - call.queued_at).total_seconds()
+
+
+RULES: Mapping[type[cmd.Command], Rule] = {
+    cmd.StartCall: start_call,
+    cmd.IdentifyCaller: identify_caller,
+    cmd.RecordIvrPath: record_ivr_path,
+    cmd.KeepKeyedTicket: keep_keyed_ticket,
+    cmd.ReportRinging: report_ringing,
+    cmd.ReportAnswer: report_answer,
+    cmd.ReportNoAnswer: report_no_answer,
+    cmd.ExpireOffer: expire_offer,
+    cmd.ReportRingFailed: report_ring_failed,
+    cmd.RejectReservation: reject_reservation,
+    cmd.ReportTalkEnded: report_talk_ended,
+    cmd.ReportControlLost: report_control_lost,
+    cmd.AdoptTalk: adopt_talk,
+    cmd.SettleCall: settle_call,
+    cmd.EndCall: end_call,
+    cmd.Reconcile: reconcile,
+}

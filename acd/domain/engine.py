@@ -6,9 +6,8 @@ in production, in a test of a whole day in milliseconds, and on yesterday's jour
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 from acd.domain import agent_rules, call_rules, reserves, waiting_rules
 from acd.domain import commands as cmd
@@ -17,39 +16,13 @@ from acd.domain.events import Event
 from acd.domain.explanations import why_waiting
 from acd.domain.ids import CallId
 from acd.domain.state import State
-from acd.domain.turn import Decision, Turn
+from acd.domain.turn import Decision, Rule, Turn
 
-_RULES: dict[type[cmd.Command], Callable[[Turn, Any], None]] = {
-    cmd.ConfigureQueues: agent_rules.configure_queues,
-    cmd.RegisterAgent: agent_rules.register_agent,
-    cmd.RemoveAgent: agent_rules.remove_agent,
-    cmd.LogInAgent: agent_rules.log_in_agent,
-    cmd.LogOutAgent: agent_rules.log_out_agent,
-    cmd.MakeReady: agent_rules.make_ready,
-    cmd.MakeNotReady: agent_rules.make_not_ready,
-    cmd.EndWrapUp: agent_rules.end_wrap_up,
-    cmd.ExpireWrapUp: agent_rules.expire_wrap_up,
-    cmd.ReportTicket: agent_rules.report_ticket,
-    cmd.StartCall: call_rules.start_call,
-    cmd.IdentifyCaller: call_rules.identify_caller,
-    cmd.RecordIvrPath: call_rules.record_ivr_path,
-    cmd.KeepKeyedTicket: call_rules.keep_keyed_ticket,
-    cmd.EnqueueCall: waiting_rules.enqueue_call,
-    cmd.AdjustPlace: waiting_rules.adjust_place,
-    cmd.ReachStep: waiting_rules.reach_step,
-    cmd.WatchReserve: reserves.watch_reserve,
-    cmd.ReportRinging: call_rules.report_ringing,
-    cmd.ReportAnswer: call_rules.report_answer,
-    cmd.ReportNoAnswer: call_rules.report_no_answer,
-    cmd.ExpireOffer: call_rules.expire_offer,
-    cmd.ReportRingFailed: call_rules.report_ring_failed,
-    cmd.RejectReservation: call_rules.reject_reservation,
-    cmd.ReportTalkEnded: call_rules.report_talk_ended,
-    cmd.ReportControlLost: call_rules.report_control_lost,
-    cmd.AdoptTalk: call_rules.adopt_talk,
-    cmd.SettleCall: call_rules.settle_call,
-    cmd.EndCall: call_rules.end_call,
-    cmd.Reconcile: call_rules.reconcile,
+_RULES: dict[type[cmd.Command], Rule] = {
+    **agent_rules.RULES,
+    **call_rules.RULES,
+    **waiting_rules.RULES,
+    **reserves.RULES,
 }
 
 

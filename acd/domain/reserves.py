@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from acd.domain import commands as cmd
 from acd.domain import effects as fx
 from acd.domain import events as ev
 from acd.domain.assignment import match_all
 from acd.domain.ids import QueueName
 from acd.domain.queue import ReservePolicy
-from acd.domain.turn import Turn
+from acd.domain.turn import Rule, Turn
 
 
 def watch_reserve(turn: Turn, command: cmd.WatchReserve) -> None:
@@ -61,3 +63,8 @@ def _is_under(turn: Turn, name: QueueName, reserve: ReservePolicy) -> bool:
 
 def _timer(name: QueueName) -> str:
     return f"reserve:{name}"
+
+
+RULES: Mapping[type[cmd.Command], Rule] = {
+    cmd.WatchReserve: watch_reserve,
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from datetime import datetime
 from hashlib import blake2b
 from math import log
@@ -33,9 +34,9 @@ class Tallies:
             tally = self._of[agent_id] = Tally(logged_in_at=now)
         return tally
 
-    def handle_seconds(self, queue: QueueName) -> deque[float]:
-        """Talk and wrap-up of the latest calls of this queue."""
-        return self._handle_seconds.setdefault(queue, deque(maxlen=RECENT))
+    def handle_seconds(self, queue: QueueName) -> Sequence[float]:
+        """Talk and wrap-up of the latest calls of this queue. Asking changes nothing: a standby is never asked."""
+        return self._handle_seconds.get(queue, ())
 
     def logged_in(self, agent_id: AgentId, at: datetime) -> None:
         self._of[agent_id] = Tally(logged_in_at=at)
@@ -75,7 +76,7 @@ class Tallies:
 
     def handled(self, agent_id: AgentId, queue: QueueName, seconds: float, at: datetime) -> None:
         self.of(agent_id, at).handled_seconds += seconds
-        self.handle_seconds(queue).append(seconds)
+        self._handle_seconds.setdefault(queue, deque(maxlen=RECENT)).append(seconds)
 
 
 def _exponential(text: str) -> float:

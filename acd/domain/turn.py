@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from acd.domain.effects import Effect
 from acd.domain.events import Event
@@ -37,3 +38,6 @@ class Turn:
 
     def decision(self) -> Decision:
         return Decision(tuple(self._events), tuple(self._effects))
+
+
+Rule = Callable[[Turn, Any], None]  # what one kind of command does

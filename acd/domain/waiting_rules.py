@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from acd.domain import commands as cmd
@@ -15,7 +16,7 @@ from acd.domain.estimates import expected_wait_seconds
 from acd.domain.ids import AgentId, CallId, QueueName, agent_id_of
 from acd.domain.overflow import overflow_at_door
 from acd.domain.queue import PreferredBy, PreferredRing, QueuePolicy
-from acd.domain.turn import Turn
+from acd.domain.turn import Rule, Turn
 from routing.relaxation import stage_due
 
 _BEFORE_QUEUE = frozenset({CallStage.ARRIVING, CallStage.IVR, CallStage.DETACHED})
@@ -255,3 +256,10 @@ def rules_changed(turn: Turn) -> None:
         if turn.state.pool.has_item(call.call_id):
             progress(turn, call.call_id)
     match_all(turn)
+
+
+RULES: Mapping[type[cmd.Command], Rule] = {
+    cmd.EnqueueCall: enqueue_call,
+    cmd.AdjustPlace: adjust_place,
+    cmd.ReachStep: reach_step,
+}

@@ -1,0 +1,79 @@
+"""What events change: a call's coming, its menus and its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from acd.domain import events as ev
+from acd.domain.call import Call, CallStage
+from acd.domain.changes.kinds import Change
+
+if TYPE_CHECKING:
+    from acd.domain.state import State
+
+
+def _call_started(state: State, event: ev.CallStarted) -> None:
+    state.calls[event.call_id] = Call(
+        call_id=event.call_id,
+        linkedid=event.linkedid,
+        channel=event.channel,
+        called_number=event.called_number,
+        caller=event.caller,
+        language=event.language,
+        started_at=event.started_at,
+        changed_at=event.at,
+    )
+
+
+def _call_rejoined(state: State, event: ev.CallRejoined) -> None:
+    stage = state.calls[event.call_id].stage
+    stage = CallStage.ARRIVING if stage is CallStage.DETACHED else stage
+    state.replace_call(event.call_id, event.at, channel=event.channel, stage=stage, is_controlled=True)
+
+
+def _call_detached(state: State, event: ev.CallDetached) -> None:
+    if state.pool.has_item(event.call_id):
+        state.pool.remove_item(event.call_id)
+    is_ringing = state.calls[event.call_id].stage is CallStage.RESERVED
+    stage = CallStage.RESERVED if is_ringing else CallStage.DETACHED
+    state.replace_call(event.call_id, event.at, stage=stage, is_controlled=False)
+
+
+def _caller_identified(state: State, event: ev.CallerIdentified) -> None:
+    state.replace_call(event.call_id, event.at, caller=event.caller, context=event.context)
+
+
+def _ivr_path_recorded(state: State, event: ev.IvrPathRecorded) -> None:
+    state.replace_call(
+        event.call_id,
+        event.at,
+        stage=CallStage.IVR,
+        is_controlled=True,
+        ivr_path=event.path,
+        language=event.language,
+        flow=f"{event.flow}@{event.flow_version}" if event.flow else "",
+    )
+
+
+def _ticket_keyed(state: State, event: ev.TicketKeyed) -> None:
+    ticket = event.context.linked_ticket
+    state.replace_call(event.call_id, event.at, context=event.context, keyed_ticket=ticket.number if ticket else None)
+
+
+def _call_ended(state: State, event: ev.CallEnded) -> None:
+    if state.pool.has_item(event.call_id):
+        state.pool.remove_item(event.call_id)
+    state.replace_call(event.call_id, event.at, stage=CallStage.ENDED, ended_at=event.at, termination=event.termination)
+    state.forget_if_over(event.call_id)
+
+
+CHANGES: Mapping[type[ev.Event], Change] = {
+    ev.CallStarted: _call_started,
+    ev.CallRejoined: _call_rejoined,
+    ev.CallDetached: _call_detached,
+    ev.CallerIdentified: _caller_identified,
+    ev.IvrPathRecorded: _ivr_path_recorded,
+    ev.TicketKeyed: _ticket_keyed,
+    ev.CallEnded: _call_ended,
+}

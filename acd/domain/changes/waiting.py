@@ -1,0 +1,63 @@
+"""What events change: the wait in a queue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from acd.domain import events as ev
+from acd.domain.call import CallStage
+from acd.domain.changes.kinds import Change
+from acd.domain.queue import OverflowCause
+
+if TYPE_CHECKING:
+    from acd.domain.state import State
+
+
+def _call_queued(state: State, event: ev.CallQueued) -> None:
+    if state.pool.has_item(event.call_id):
+        state.pool.remove_item(event.call_id)  # it moves from another queue
+    call = state.replace_call(
+        event.call_id,
+        event.at,
+        stage=CallStage.WAITING,
+        is_controlled=True,
+        queue=event.queue,
+        priority=event.priority,
+        skills=event.skills,
+        queued_at=event.queued_at,
+        place_at=event.place_at,
+        step=event.step,
+        rings=event.rings,
+        ring=event.ring,
+        ring_since=event.ring_since,
+        turned_away=None,
+    )
+    state.wait(call)
+
+
+def _place_adjusted(state: State, event: ev.PlaceAdjusted) -> None:
+    state.wait_anew(state.replace_call(event.call_id, event.at, place_at=event.place_at))
+
+
+def _step_reached(state: State, event: ev.StepReached) -> None:
+    call = state.calls[event.call_id]
+    ring_since = call.ring_since if event.ring == call.ring else event.at
+    call = state.replace_call(event.call_id, event.at, step=event.step, ring=event.ring, ring_since=ring_since)
+    state.wait_anew(call)
+
+
+def _call_overflowed(state: State, event: ev.CallOverflowed) -> None:
+    if event.to_queue is None:
+        state.replace_call(event.call_id, event.at, turned_away=OverflowCause(event.cause))
+    else:
+        left = (*state.calls[event.call_id].left_queues, event.queue)
+        state.replace_call(event.call_id, event.at, left_queues=left)
+
+
+CHANGES: Mapping[type[ev.Event], Change] = {
+    ev.CallQueued: _call_queued,
+    ev.PlaceAdjusted: _place_adjusted,
+    ev.StepReached: _step_reached,
+    ev.CallOverflowed: _call_overflowed,
+}
