@@ -12,14 +12,19 @@ from acd.domain import effects as fx
 from acd.domain import events as ev
 from acd.domain.agent import BUSY_STATES, AfterCall, AgentState, NotReadyReason
 from acd.domain.agent_rules import start_wrap_up
+from acd.domain.arrangement import Arrangement
 from acd.domain.assignment import bench, match_agent, match_call, settle_reservation, watch_offer
 from acd.domain.call import Call, CallStage, Reason, Result, Termination
+from acd.domain.consultation import arrange, end_consult
 from acd.domain.ids import AgentId, QueueName, reservation_id_of
+from acd.domain.talk import TalkMode
+from acd.domain.talk_rules import reject_consult
 from acd.domain.turn import Rule, Turn
 from acd.domain.waiting_rules import agent_left, forget_steps, progress
 
 _BEFORE_QUEUE = frozenset({CallStage.ARRIVING, CallStage.IVR, CallStage.DETACHED})
 _LOSES_CONTROL = frozenset({CallStage.ARRIVING, CallStage.IVR, CallStage.WAITING, CallStage.RESERVED})
+_GOES_ON_ALONE = frozenset({CallStage.TALKING, CallStage.FORWARDED})
 
 
 def start_call(turn: Turn, command: cmd.StartCall) -> None:
@@ -45,7 +50,7 @@ def report_control_lost(turn: Turn, command: cmd.ReportControlLost) -> None:
     """A call that rings or talks goes on in Dial's own hands, and AMI still tells of it. But after a ring in vain it
     must not be offered before it is back: nobody could be rung, and one agent after the other would pay for it."""
     call = turn.state.calls.get(command.call_id)
-    if call is not None and call.is_controlled and call.stage in _LOSES_CONTROL:
+    if call is not None and call.is_controlled and call.stage in _LOSES_CONTROL | _GOES_ON_ALONE:
         if call.stage is CallStage.WAITING:
             forget_steps(turn, call)
         turn.happened(ev.CallDetached(at=turn.now, call_id=call.call_id))
@@ -157,7 +162,7 @@ def report_ring_failed(turn: Turn, command: cmd.ReportRingFailed) -> None:
 
 def reject_reservation(turn: Turn, command: cmd.RejectReservation) -> None:
     agent = turn.state.agent(command.agent_id)
-    if agent.call_id is None or agent.reservation_id is None:
+    if reject_consult(turn, agent) or agent.call_id is None or agent.reservation_id is None:
         return
     call = turn.state.reserved_call(agent.call_id, agent.reservation_id)
     if call is None:
@@ -232,6 +237,13 @@ def report_talk_ended(turn: Turn, command: cmd.ReportTalkEnded) -> None:
 
 
 def _end_talk(turn: Turn, call: Call) -> None:
+    end_consult(turn, call, "talk_over", TalkMode.TALKING)
+    close_talk(turn, turn.state.calls[call.call_id])
+    arrange(turn, call, Arrangement.OVER)
+
+
+def close_talk(turn: Turn, call: Call) -> None:
+    """The agent's part is over, the wrap-up begins."""
     agent_id, answered_at = call.agent_id, call.answered_at
     if agent_id is None or answered_at is None:
         return
@@ -313,6 +325,8 @@ def _result(turn: Turn, call: Call, reason: Reason, waited: float | None) -> Res
         return Result.FAILED
     if call.turned_away is not None:
         return Result.TURNED_AWAY
+    if call.queue is None and call.handovers:
+        return Result.ANSWERED  # by an agent, who sent it into the menus
     if call.queue is None:
         return Result.COMPLETED_IN_IVR if reason is Reason.FLOW_ENDED else Result.LEFT_IVR
     limit = turn.state.queue(call.queue).short_abandon_time.total_seconds()

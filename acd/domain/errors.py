@@ -2,6 +2,8 @@
 ├── UnknownAgentError
 ├── UnknownCallError
 ├── UnknownQueueError
+├── NumberNotAllowedError
+├── NotPermittedError
 └── WrongStateError
 """
 
@@ -24,3 +26,11 @@ class UnknownQueueError(DomainError):
 
 class WrongStateError(DomainError):
     error_id = "agent.wrong_state"
+
+
+class NumberNotAllowedError(DomainError):
+    error_id = "transfer.number_not_allowed"
+
+
+class NotPermittedError(DomainError):
+    error_id = "call.not_permitted"

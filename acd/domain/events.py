@@ -11,6 +11,7 @@ from acd.domain.call import Call, IvrStep, Ring, Termination
 from acd.domain.caller import Caller, CallerContext
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId
 from acd.domain.queue import QueuePolicy, RoutingRules
+from acd.domain.talk import Consult, Handover, TalkMode
 from routing.model import Requirements
 
 
@@ -228,6 +229,7 @@ class WrapUpStarted(Event, frozen=True, kw_only=True):
     agent_id: AgentId
     call_id: CallId
     until: datetime
+    queue: str = ""
 
 
 class WrapUpEnded(Event, frozen=True, kw_only=True):
@@ -252,3 +254,112 @@ class TicketCommitted(Event, frozen=True, kw_only=True):
     agent_id: AgentId
     ticket_number: str
     to_qualify: bool
+
+
+# what people do with a talk --------------------------------------------------------------------------------------
+
+
+class TalkHeld(Event, frozen=True, kw_only=True):
+    """The caller hears music. `by`: a HeldBy."""
+
+    call_id: CallId
+    queue: QueueName
+    agent_id: AgentId
+    by: str
+
+
+class TalkResumed(Event, frozen=True, kw_only=True):
+    """`cause`: `screen`, `phone`, or `failed` (it could not be held)."""
+
+    call_id: CallId
+    queue: QueueName
+    agent_id: AgentId
+    cause: str
+
+
+class AgentMuted(Event, frozen=True, kw_only=True):
+    call_id: CallId
+    agent_id: AgentId
+    is_muted: bool
+
+
+class ConsultStarted(Event, frozen=True, kw_only=True):
+    """The caller hears music, the consulted party is rung."""
+
+    call_id: CallId
+    queue: QueueName
+    agent_id: AgentId
+    consult: Consult
+
+
+class ConsultAnswered(Event, frozen=True, kw_only=True):
+    call_id: CallId
+    queue: QueueName
+    agent_id: AgentId
+    consult_id: str
+    consulted_id: AgentId | None
+
+
+class ConsultSwapped(Event, frozen=True, kw_only=True):
+    """`with_caller`: the agent speaks with the caller now, and the consulted party hears music; else the reverse."""
+
+    call_id: CallId
+    queue: QueueName
+    agent_id: AgentId
+    consult_id: str
+    with_caller: bool
+
+
+class ConsultEnded(Event, frozen=True, kw_only=True):
+    """The consulted party is no more part of it. `mode`: how the talk goes on. `cause`: `canceled`, `hung_up`,
+    `no_answer`, `busy`, `unreachable`, `failed`, `rejected`, `talk_over`, `transferred`."""
+
+    call_id: CallId
+    queue: QueueName
+    agent_id: AgentId
+    consult_id: str
+    consulted_id: AgentId | None
+    cause: str
+    mode: TalkMode
+
+
+class ConferenceStarted(Event, frozen=True, kw_only=True):
+    call_id: CallId
+    queue: QueueName
+    agent_id: AgentId
+    consult_id: str
+
+
+class ConferenceEnded(Event, frozen=True, kw_only=True):
+    """Two are left, or nobody; a ConsultEnded, a CallTransferred or the end of the talk says who."""
+
+    call_id: CallId
+    queue: QueueName
+    agent_id: AgentId
+    cause: str
+
+
+class CallTransferred(Event, frozen=True, kw_only=True):
+    """The agent of `handover` has it no more. Follows their TalkEnded.
+
+    `reservation_id` set: `to_agent` talks to the caller from now on (a consultation completed). Else with `number` it
+    goes on there (`forwarded`), with `flow` into the menus, and without either a CallQueued follows.
+    """
+
+    call_id: CallId
+    queue: QueueName
+    agent_id: AgentId
+    handover: Handover
+    to_agent: AgentId | None = None
+    reservation_id: ReservationId | None = None
+    attempt: int = 0
+    number: str = ""
+    flow: str = ""
+
+
+class ForwardFailed(Event, frozen=True, kw_only=True):
+    """The number did not answer; a CallQueued follows. `queue`: the one it was sent on from."""
+
+    call_id: CallId
+    queue: QueueName
+    cause: str

@@ -58,6 +58,7 @@ class RoutingRules(PoolRules, frozen=True, kw_only=True):
     """What holds for all queues together."""
 
     seed: int = 0  # of weighted random choices
+    outside_numbers: tuple[str, ...] = ()  # regular expressions: what agents may have dialled through the trunk
 
 
 class QueuePolicy(Struct, frozen=True, kw_only=True):
@@ -79,6 +80,7 @@ class QueuePolicy(Struct, frozen=True, kw_only=True):
     reserve: ReservePolicy | None = None
     hours: OpeningHours | None = None
     overflow: tuple[Overflow, ...] = ()
+    pick_up: bool = False  # agents may take a waiting call by hand
 
     def rules(self) -> QueueRules:
         return QueueRules(

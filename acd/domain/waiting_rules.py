@@ -9,7 +9,7 @@ from acd.domain import commands as cmd
 from acd.domain import effects as fx
 from acd.domain import events as ev
 from acd.domain.agent import Agent, AgentState
-from acd.domain.assignment import match_all, match_call
+from acd.domain.assignment import match_all, match_call, reserve_for
 from acd.domain.call import Call, CallStage, Ring
 from acd.domain.errors import WrongStateError
 from acd.domain.estimates import expected_wait_seconds
@@ -56,13 +56,23 @@ def _let_in(turn: Turn, call: Call, policy: QueuePolicy, place: cmd.EnqueueCall)
             turn.wish(fx.TurnAway(call_id=call.call_id, announcement=way_out.announcement))
             return False
         policy = turn.state.queue(to_queue)
-    _queue(turn, call, policy, place)
+    put_into_queue(turn, call, policy, place)
     return True
 
 
-def _queue(turn: Turn, call: Call, policy: QueuePolicy, place: cmd.EnqueueCall) -> None:
+def put_into_queue(
+    turn: Turn,
+    call: Call,
+    policy: QueuePolicy,
+    place: cmd.EnqueueCall,
+    *,
+    first: tuple[Ring, ...] = (),
+    taker: Agent | None = None,
+) -> None:
+    """Without asking at the door. `first`: agents it is kept for before the queue's own preferences. `taker`: who is
+    offered it now, free as they are, whatever the rules of routing say."""
     queued_at = min(place.queued_at or turn.now, turn.now)
-    rings = tuple(ring for wanted in policy.preferred if (ring := _ring(call, wanted)))
+    rings = first + tuple(ring for wanted in policy.preferred if (ring := _ring(call, wanted)))
     in_force, ring_since = _ring_by(rings, queued_at, turn.now)
     turn.happened(
         ev.CallQueued(
@@ -78,8 +88,13 @@ def _queue(turn: Turn, call: Call, policy: QueuePolicy, place: cmd.EnqueueCall) 
             ring_since=ring_since,
         )
     )
+    agent = turn.state.agents.get(taker.agent_id) if taker is not None else None
+    if agent is not None and agent.state in {AgentState.READY, AgentState.NOT_READY}:
+        reserve_for(turn, turn.state.calls[call.call_id], agent, (f"taken over by {agent.profile.name}",))
+        return
     progress(turn, call.call_id)
-    match_call(turn, call.call_id)
+    if turn.state.pool.has_item(call.call_id):  # else a step that was due has sent it on, to somebody who was ready
+        match_call(turn, call.call_id)
 
 
 def _ring(call: Call, wanted: PreferredRing) -> Ring | None:
@@ -227,7 +242,7 @@ def _send_on(turn: Turn, call: Call, to_queue: str) -> bool:
         queued_at=call.queued_at,
         place_at=call.place_at,
     )
-    _queue(turn, call, policy, place)
+    put_into_queue(turn, call, policy, place)
     turn.wish(fx.RecordInteraction(call=turn.state.calls[call.call_id]))
     return True
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from acd.domain.state import State
 
 
+_GOES_ON_ALONE = frozenset({CallStage.RESERVED, CallStage.TALKING, CallStage.FORWARDED})
+
+
 def _call_started(state: State, event: ev.CallStarted) -> None:
     state.calls[event.call_id] = Call(
         call_id=event.call_id,
@@ -35,8 +38,8 @@ def _call_rejoined(state: State, event: ev.CallRejoined) -> None:
 def _call_detached(state: State, event: ev.CallDetached) -> None:
     if state.pool.has_item(event.call_id):
         state.pool.remove_item(event.call_id)
-    is_ringing = state.calls[event.call_id].stage is CallStage.RESERVED
-    stage = CallStage.RESERVED if is_ringing else CallStage.DETACHED
+    stage = state.calls[event.call_id].stage
+    stage = stage if stage in _GOES_ON_ALONE else CallStage.DETACHED
     state.replace_call(event.call_id, event.at, stage=stage, is_controlled=False)
 
 

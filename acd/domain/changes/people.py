@@ -75,15 +75,18 @@ def _after_call_chosen(state: State, event: ev.AfterCallChosen) -> None:
 
 def _wrap_up_started(state: State, event: ev.WrapUpStarted) -> None:
     state.replace_agent(
-        event.agent_id, state=AgentState.WRAP_UP, since=event.at, wrap_up_until=event.until, reservation_id=None
+        event.agent_id,
+        state=AgentState.WRAP_UP,
+        since=event.at,
+        wrap_up_until=event.until,
+        reservation_id=None,
+        wrap_up_queue=event.queue,
     )
 
 
 def _wrap_up_ended(state: State, event: ev.WrapUpEnded) -> None:
-    call = state.calls[event.call_id]
-    if call.answered_at is not None and call.talk_ended_at is not None:
-        seconds = (call.talk_ended_at - call.answered_at).total_seconds() + event.wrap_up_seconds
-        state.tallies.handled(event.agent_id, event.queue, seconds, event.at)
+    seconds = state.agents[event.agent_id].talked_seconds + event.wrap_up_seconds
+    state.tallies.handled(event.agent_id, event.queue, seconds, event.at)
     state.replace_agent(event.agent_id, call_id=None, wrap_up_until=None, idle_since=event.at)
     state.forget_if_over(event.call_id)
 

@@ -32,6 +32,7 @@ from acd.domain.queue import (
     RoutingRules,
 )
 from acd.domain.state import State
+from acd.domain.talk import ConsultStage, Destination, TalkMode
 from routing import AgentChoice, ItemChoice, shortfalls
 from routing.relaxation import Step
 from tests.unit.acd.domain.floor import START, policy, profile
@@ -53,7 +54,39 @@ PEOPLE: tuple[type[cmd.Command], ...] = (
     cmd.EndWrapUp,
     cmd.EnqueueCall,
     cmd.AdjustPlace,
+    cmd.HoldCall,
+    cmd.ResumeCall,
+    cmd.MuteCall,
+    cmd.SendDigits,
+    cmd.TransferCall,
+    cmd.ConsultAgent,
+    cmd.SwapCalls,
+    cmd.CancelConsult,
+    cmd.CompleteTransfer,
+    cmd.StartConference,
+    cmd.PickUpCall,
+    cmd.TakeOverCall,
 )
+TALK_ORDERS = (
+    cmd.HoldCall,
+    cmd.ResumeCall,
+    cmd.SwapCalls,
+    cmd.CancelConsult,
+    cmd.CompleteTransfer,
+    cmd.StartConference,
+)
+PLACES = st.sampled_from(
+    [
+        *(Destination(agent_id=agent_id_of(login)) for login in ("alice", "bob", "carol", "dave")),
+        *(Destination(queue=QueueName(name)) for name in ("support", "orders", "plain", "unknown")),
+        Destination(flow="hotline"),
+        Destination(number="0612345678"),
+        Destination(number="0899123456"),
+        Destination(flow="hotline", number="0612345678"),
+    ]
+)
+NUMBERS = st.sampled_from(["0612345678", "0899123456", "1009", "\u202e"])
+OUTSIDE = (r"06[0-9]{8}",)
 RICH = replace(
     policy("support", support=1),
     agent_choice=AgentChoice.WEIGHTED_RANDOM,
@@ -76,6 +109,7 @@ ORDERS_POLICY = replace(
 )
 DOOR = replace(
     policy("plain"),
+    pick_up=True,
     overflow=(
         Overflow(cause=OverflowCause.NOBODY_LOGGED_IN, announcement=(("fr", "Fermé."),)),
         Overflow(cause=OverflowCause.TOO_MANY_WAITING, limit=1, queue=QueueName("support")),
@@ -116,6 +150,8 @@ class AnyDay(RuleBasedStateMachine):
         self.statistics.hear(decision.events)
         self.accepted.update(event.call_id for event in decision.events if isinstance(event, ev.ReservationAccepted))
         self.accepted.update(event.call.call_id for event in decision.events if isinstance(event, ev.TalkAdopted))
+        handed = (event for event in decision.events if isinstance(event, ev.CallTransferred) and event.reservation_id)
+        self.accepted.update(event.call_id for event in handed)
         for effect in decision.effects:
             self.carry_out(effect)
         return True
@@ -129,6 +165,10 @@ class AnyDay(RuleBasedStateMachine):
                 self.timers.pop(effect.key, None)
             case fx.RingAgent():
                 assert self.engine.state.calls[effect.call_id].is_controlled
+            case fx.ArrangeTalk():
+                assert effect.before is not effect.after
+                call = self.engine.state.calls.get(effect.call_id)
+                assert call is None or call.moves >= effect.moves
             case fx.CommitTicket():
                 self.committed[effect.call.call_id] += 1
 
@@ -136,7 +176,7 @@ class AnyDay(RuleBasedStateMachine):
 
     @initialize()
     def open_up(self) -> None:
-        self.give(cmd.ConfigureQueues(queues=SITE))
+        self.give(cmd.ConfigureQueues(queues=SITE, rules=RoutingRules(outside_numbers=OUTSIDE)))
 
     @rule(login=LOGINS, skills=SKILLS)
     def register(self, login: str, skills: dict[str, int]) -> None:
@@ -252,10 +292,83 @@ class AnyDay(RuleBasedStateMachine):
     def reconcile(self, alive: frozenset[str], age: float) -> None:
         self.give(cmd.Reconcile(live_linkedids=alive, observed_at=self.now - timedelta(seconds=age)))
 
+    # a talk --------------------------------------------------------------------------------------------------
+
+    @rule(login=LOGINS, other=LOGINS, linkedid=LINKEDIDS)
+    def talk(self, login: str, other: str, linkedid: str) -> None:
+        """Two agents are there, and one of them speaks with a caller."""
+        self.come_to_work(other)
+        self.come_to_work(login)
+        self.call_a_queue(linkedid, QueueName("plain"))
+        self.report_of_this_ring(call_id_of(linkedid), cmd.ReportAnswer)
+
+    @rule(agent=AGENTS, kind=st.sampled_from(TALK_ORDERS))
+    def do_with_the_talk(self, agent: AgentId, kind: type[cmd.HoldCall]) -> None:
+        self.give(kind(agent_id=agent))
+
+    @rule(agent=AGENTS, is_muted=st.booleans())
+    def mute(self, agent: AgentId, is_muted: bool) -> None:
+        self.give(cmd.MuteCall(agent_id=agent, is_muted=is_muted))
+
+    @rule(agent=AGENTS)
+    def send_digits(self, agent: AgentId) -> None:
+        self.give(cmd.SendDigits(agent_id=agent, digits="12#"))
+
+    @rule(agent=AGENTS, to=PLACES)
+    def transfer(self, agent: AgentId, to: Destination) -> None:
+        self.give(cmd.TransferCall(agent_id=agent, to=to, title="Printer", note="He tried the other one."))
+
+    @rule(agent=AGENTS, other=AGENTS)
+    def consult(self, agent: AgentId, other: AgentId) -> None:
+        self.give(cmd.ConsultAgent(agent_id=agent, to_agent=other))
+
+    @rule(agent=AGENTS, number=NUMBERS)
+    def consult_a_number(self, agent: AgentId, number: str) -> None:
+        self.give(cmd.ConsultAgent(agent_id=agent, number=number))
+
+    @rule(call=CALLS, which=st.integers(0, 2), answers=st.booleans())
+    def the_consulted_party_answers_or_goes(self, call: CallId, which: int, answers: bool) -> None:
+        known = self.engine.state.calls.get(call)
+        consult_id = known.consult.consult_id if known is not None and known.consult and which else f"{call}_c{which}"
+        if answers:
+            self.give(cmd.ReportConsultAnswer(call_id=call, consult_id=consult_id))
+        else:
+            self.give(cmd.ReportConsultOver(call_id=call, consult_id=consult_id, cause="hung_up"))
+
+    @rule(call=CALLS, agent=AGENTS)
+    def the_agent_is_gone(self, call: CallId, agent: AgentId) -> None:
+        self.give(cmd.ReportAgentGone(call_id=call, agent_id=agent))
+
+    @rule(call=CALLS, agent=AGENTS, is_held=st.booleans())
+    def the_phone_holds(self, call: CallId, agent: AgentId, is_held: bool) -> None:
+        self.give(cmd.ReportPhoneHold(call_id=call, agent_id=agent, is_held=is_held))
+
+    @rule(call=CALLS, late=st.booleans())
+    def the_switch_does_not_obey(self, call: CallId, late: bool) -> None:
+        known = self.engine.state.calls.get(call)
+        moves = known.moves - late if known is not None else 0
+        self.give(cmd.ReportArrangementFailed(call_id=call, moves=moves, cause="refused"))
+
+    @rule(call=CALLS)
+    def the_number_does_not_answer(self, call: CallId) -> None:
+        self.give(cmd.ReportForwardFailed(call_id=call, cause="busy"))
+
+    @rule(agent=AGENTS, call=CALLS)
+    def pick_up(self, agent: AgentId, call: CallId) -> None:
+        self.give(cmd.PickUpCall(agent_id=agent, call_id=call))
+
+    @rule(agent=AGENTS, call=CALLS)
+    def take_over(self, agent: AgentId, call: CallId) -> None:
+        self.give(cmd.TakeOverCall(agent_id=agent, call_id=call))
+
+    # the site ------------------------------------------------------------------------------------------------
+
     @rule(kept=st.sets(st.sampled_from(SITE)), needs=st.booleans())
     def configure(self, kept: set[object], needs: bool) -> None:
         extra = (policy("plain", network=2),) if needs else ()
-        rules = RoutingRules(item_choice=ItemChoice.GREATEST_NEED, priority_worth_seconds=10, seed=3)
+        rules = RoutingRules(
+            item_choice=ItemChoice.GREATEST_NEED, priority_worth_seconds=10, seed=3, outside_numbers=OUTSIDE
+        )
         self.give(cmd.ConfigureQueues(queues=tuple(queue for queue in SITE if queue in kept) + extra, rules=rules))
 
     @rule(seconds=SECONDS)
@@ -284,11 +397,17 @@ class AnyDay(RuleBasedStateMachine):
             if agent.call_id is None:
                 continue
             call = state.calls[agent.call_id]
-            assert call.agent_id == agent.agent_id
+            if call.consult is not None and call.consult.agent_id == agent.agent_id:
+                is_rung = call.consult.stage is ConsultStage.RINGING
+                assert agent.state is (AgentState.RESERVED if is_rung else AgentState.TALKING)
+                assert call.agent_id != agent.agent_id
+                continue
+            had_it = any(handover.agent_id == agent.agent_id for handover in call.handovers)
+            assert call.agent_id == agent.agent_id or (had_it and agent.state is AgentState.WRAP_UP)
             expected = {
                 AgentState.RESERVED: call.stage is CallStage.RESERVED,
                 AgentState.TALKING: call.stage is CallStage.TALKING and call.talk_ended_at is None,
-                AgentState.WRAP_UP: call.talk_ended_at is not None,
+                AgentState.WRAP_UP: call.talk_ended_at is not None or had_it,
             }
             assert expected[agent.state], (agent, call)
         for call in state.calls.values():
@@ -296,6 +415,13 @@ class AnyDay(RuleBasedStateMachine):
             if is_held:
                 assert call.agent_id is not None
                 assert state.agents[call.agent_id].call_id == call.call_id
+            if call.consult is not None:
+                assert is_held, "nobody consults without a talk"
+                assert call.talk_mode is not TalkMode.HELD
+                if call.consult.agent_id is not None:
+                    assert state.agents[call.consult.agent_id].call_id == call.call_id
+            if call.talk_mode is not TalkMode.TALKING:
+                assert is_held
             if call.stage is CallStage.ENDED:
                 assert any(agent.call_id == call.call_id for agent in state.agents.values()), "never forgotten"
             if not call.is_controlled:
@@ -323,6 +449,11 @@ class AnyDay(RuleBasedStateMachine):
     def whoever_may_get_stuck_has_a_timer(self) -> None:
         state = self.engine.state
         offers = {f"offer:{call.reservation_id}" for call in state.calls.values() if call.stage is CallStage.RESERVED}
+        offers |= {
+            f"consult:{call.consult.consult_id}"
+            for call in state.calls.values()
+            if call.consult is not None and call.consult.stage is ConsultStage.RINGING
+        }
         wrap_ups = {f"wrap_up:{agent.agent_id}" for agent in state.agents.values() if agent.state is AgentState.WRAP_UP}
         kept_later = {key for key in self.timers if key.startswith(("step:", "reserve:"))}
         assert set(self.timers) - kept_later == offers | wrap_ups
@@ -349,10 +480,12 @@ class AnyDay(RuleBasedStateMachine):
 
     @invariant()
     def every_talk_that_is_over_has_one_ticket(self) -> None:
+        consulted = {call.consult.agent_id for call in self.engine.state.calls.values() if call.consult is not None}
         open_talks = Counter(
             agent.call_id
             for agent in self.engine.state.agents.values()
             if agent.state in {AgentState.TALKING, AgentState.WRAP_UP} and agent.call_id
+            if agent.agent_id not in consulted
         )
         assert self.accepted == self.committed + open_talks
 
