@@ -118,7 +118,7 @@ class FolderDisk(Disk):
         os.truncate(self.folder / name, size)
 
     def rename(self, name: str, to: str) -> None:
-        os.replace(self.folder / name, self.folder / to)
+        (self.folder / name).replace(self.folder / to)
         self._sync_folder()
 
     def remove(self, name: str) -> None:
