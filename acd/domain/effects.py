@@ -13,7 +13,7 @@ from acd.domain.ids import AgentId, CallId, ReservationId
 from acd.domain.talk import Consult
 
 
-class Effect(Struct, frozen=True, kw_only=True):
+class Effect(Struct, frozen=True, kw_only=True, tag=True):
     pass
 
 
