@@ -194,3 +194,4 @@ class QueueSettings(Section):
     reserve: ReserveSettings | None = None
     hours: Name | None = None  # of routing.calendars
     overflow: tuple[OverflowSettings, ...] = ()
+    pick_up: bool = False  # agents may take a waiting call by hand

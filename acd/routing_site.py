@@ -152,6 +152,7 @@ def policy_of(name: str, queue: QueueSettings, routing: RoutingSettings) -> Queu
         reserve=_reserve(queue.reserve) if queue.reserve else None,
         hours=_hours(routing.calendars[queue.hours]) if queue.hours else None,
         overflow=tuple(_overflow(rule) for rule in queue.overflow),
+        pick_up=queue.pick_up,
     )
 
 

@@ -19,6 +19,7 @@ from acd.queue_settings import Language, Name, QueueSettings, RoutingSettings, S
 from acd.routing_site import check_routing
 from acd.secrets import read_secret_file
 from acd.shipped import shipped_config
+from acd.talk_settings import TransferSettings
 from ivr.calendar import Calendar
 from ivr.errors import ConfigurationError, Problem
 from ivr.source import Source, load, merge
@@ -172,6 +173,7 @@ class Settings(Section):
     numbers: Mapping[Annotated[str, Field(pattern=r"^\+?[0-9]{1,18}$")], NumberSettings]
     queues: Mapping[Name, QueueSettings]
     routing: RoutingSettings = RoutingSettings()
+    transfers: TransferSettings = TransferSettings()
     calendars: Mapping[MenuName, Calendar] = {}
     lookups: Mapping[MenuName, LookupSettings] = {}
     flows: tuple[Path, ...] = ()  # IVR files besides the shipped ones, beside the site file
@@ -206,6 +208,14 @@ class Settings(Section):
         scheme, separator, rest = self.database.url.partition("://")
         user, _, place = rest.partition("@")
         return f"{scheme}{separator}{user.partition(':')[0]}:{quote(password, safe='')}@{place}"
+
+    @property
+    def dial_outside(self) -> str:
+        """What Dial takes for an outside number, with `{number}` in it; "" where there is no trunk to dial."""
+        if self.transfers.dial is not None:
+            return self.transfers.dial
+        trunk = next((trunk.name for trunk in self.asterisk.trunks if trunk.contact is not None), None)
+        return f"PJSIP/{{number}}@{trunk}" if trunk else ""
 
     @property
     def flow_files(self) -> tuple[Path, ...]:

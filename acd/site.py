@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
+from msgspec.structs import replace
 
 from acd.domain.queue import QueuePolicy, RoutingRules
 from acd.routing_site import policy_of, rules_of, skills_asked_for
 from acd.service.menu import Route
 from acd.settings import Settings
+from acd.talk_settings import expression_of
 from ivr.errors import ConfigurationError, Problem, did_you_mean
 from ivr.model import PromptRef
 from ivr.nodes import Return
@@ -53,7 +55,8 @@ class Site:
         return tuple(policy_of(name, queue, routing) for name, queue in self.settings.queues.items())
 
     def routing_rules(self) -> RoutingRules:
-        return rules_of(self.settings.routing)
+        outside = tuple(expression_of(pattern) for pattern in self.settings.transfers.outside_numbers)
+        return replace(rules_of(self.settings.routing), outside_numbers=outside)
 
 
 class LiveSite:
@@ -64,6 +67,11 @@ class LiveSite:
 
     def route_of(self, called_number: str) -> Route:
         return self.site.route_of(called_number)
+
+    def flow_of(self, name: str) -> Route | None:
+        """For callers whom an agent sends into a menu: those in use, which have their prompts."""
+        flow = self.site.flows.get(name) if name in self.site.in_use else None
+        return Route(flow=flow) if flow is not None else None
 
 
 def load_site(settings: Settings) -> Site:

@@ -65,7 +65,8 @@ def arrange(turn: Turn, before: Call, after: Arrangement | None = None) -> None:
     call = turn.state.calls.get(before.call_id)
     was = arrangement_of(before)
     wanted = after or (arrangement_of(call) if call is not None else Arrangement.OVER)
-    if was is wanted:
+    is_plain = was is Arrangement.TOGETHER and wanted is Arrangement.OVER and not before.moves
+    if was is wanted or is_plain:  # a plain talk takes itself apart
         return
     agent = turn.state.agents.get(before.agent_id) if before.agent_id else None
     turn.wish(

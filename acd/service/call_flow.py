@@ -17,20 +17,24 @@ from msgspec.structs import replace
 
 from acd.domain import commands as cmd
 from acd.domain.agent import NotReadyReason
+from acd.domain.arrangement import Arrangement, arrangement_of
 from acd.domain.call import CallStage, Reason
 from acd.domain.effects import RingAgent, TurnAway
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId, call_id_of
-from acd.domain.state import State
+from acd.domain.talk import HeldBy, TalkMode
 from acd.service.identification import LOOKUP_LIMIT, Identification
 from acd.service.menu import MenuServices, MenuWalk, Route
-from acd.service.ports import CallerChannel, CallerHungUpError, Clock, Desk, DeskError, DialStatus, Stage, Telephony
-from acd.service.tasks import BackgroundTasks
+from acd.service.ports import CallerChannel, CallerHungUpError, Clock, Desk, DeskError, DialStatus, Stage
+from acd.service.talk import CallersPart, Next
+from acd.service.talk_legs import LegServices, state_of
 from ivr import interpreter
 from ivr.model import EnterQueue, HangUp, PromptRef
 from routing.model import canonical
 
 log = structlog.get_logger(__name__)
 
+_WAITS = frozenset({Stage.WAITING, Stage.TRANSFERRED})
+_APART = frozenset({Arrangement.HELD, Arrangement.CONSULTING})  # the caller has music, the agent is elsewhere
 _PHONE_TROUBLE = {
     DialStatus.BUSY: NotReadyReason.PHONE_BUSY,
     DialStatus.UNREACHABLE: NotReadyReason.PHONE_UNREACHABLE,
@@ -39,21 +43,20 @@ _PHONE_TROUBLE = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FlowServices:
+class FlowServices(LegServices):
     """What a flow works with; the same for all."""
 
-    submit: Callable[[cmd.Command], None]
-    state: State
     clock: Clock
     desk: Desk
     menus: MenuServices
-    telephony: Telephony
-    tasks: BackgroundTasks
     route_of: Callable[[str], Route]  # by called number; raises LookupError
+    flow_of: Callable[[str], Route | None]  # by its name
     default_language: str
 
 
-async def adopt_talk(services: FlowServices, linkedid: str, agent_id: AgentId | None = None) -> None:
+async def adopt_talk(
+    services: FlowServices, linkedid: str, agent_id: AgentId | None = None, mode: TalkMode = TalkMode.TALKING
+) -> None:
     """Know again a talk that began before this service did, if the desk has its call. `agent_id`: who talks, as the
     switch says; without it who the desk says."""
     if call_id_of(linkedid) in services.state.calls:
@@ -65,7 +68,9 @@ async def adopt_talk(services: FlowServices, linkedid: str, agent_id: AgentId | 
         log.warning("talk_not_adopted", call_id=call_id_of(linkedid), error=type(error).__name__)
         return
     if call is not None:
-        services.submit(cmd.AdoptTalk(call=replace(call, agent_id=agent_id or call.agent_id)))
+        held_by = HeldBy.SCREEN if mode is TalkMode.HELD else ""
+        found = replace(call, agent_id=agent_id or call.agent_id, talk_mode=mode, held_by=held_by)
+        services.submit(cmd.AdoptTalk(call=found))
 
 
 class CallFlow:
@@ -81,6 +86,7 @@ class CallFlow:
         self._farewell: TurnAway | None = None
         self._wish: RingAgent | None = None  # the latest one not yet looked at
         self._wished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.part = CallersPart(channel, services)
         self.dialled: ReservationId | None = None  # the reservation whose phone rings (or talks) now
 
     # the story -----------------------------------------------------------------------------------------------
@@ -88,17 +94,24 @@ class CallFlow:
     async def run(self) -> None:
         """Raises CallerHungUpError or ControlLostError when the session ends before the story does."""
         route = self._services.route_of(self._facts.called_number)
-        if self._facts.was_answered:
+        if self._facts.stage == Stage.HELD:
+            await adopt_talk(self._services, self.linkedid, mode=TalkMode.HELD)
+            self._start(route)
+            if call_id_of(self.linkedid) in self._services.state.calls:
+                await self._go_on(await self.part.go_on(), route)
+                return
+        has_talked = self._facts.was_answered and self._facts.stage != Stage.TRANSFERRED
+        if has_talked or self._facts.stage == Stage.TALKING:
             await adopt_talk(self._services, self.linkedid)
             self._start(route)
             await self._end_after_talk()
             return
         self._start(route)
         lookup = self._services.tasks.start(self._identification.find(self._facts.ticket), "identify_caller")
-        if self._facts.stage == Stage.WAITING and self._knows_queue():
+        if self._facts.stage in _WAITS and self._knows_queue():
             self._settle_ring()
             await lookup
-            await self._wait_for_agent(self._place_kept(route), self._facts.ivr_session)
+            await self._wait_for_agent(self._place_kept(route), self._facts.ivr_session, route)
             return
         session, step = await self._menu.walk(route, lookup)
         if isinstance(step, HangUp):
@@ -106,7 +119,7 @@ class CallFlow:
             await self._channel.finish()
             return
         await lookup  # the agent's screen shows who calls
-        await self._wait_for_agent(self._place_in(step), interpreter.dump(session))
+        await self._wait_for_agent(self._place_in(step), interpreter.dump(session), route)
 
     def key_pressed(self, key: str) -> None:
         """The switch heard a key of the caller's."""
@@ -194,9 +207,12 @@ class CallFlow:
             is_back=True,
         )
 
-    async def _wait_for_agent(self, place: cmd.EnqueueCall, ivr_session: str) -> None:
+    async def _wait_for_agent(self, place: cmd.EnqueueCall, ivr_session: str, route: Route) -> None:
         await self._channel.set_state(**self._state_of(place), ivr_session=ivr_session)
         self._services.submit(place)
+        await self._wait(route)
+
+    async def _wait(self, route: Route) -> None:
         while True:
             if self._farewell is not None:
                 await self._say_farewell(self._farewell)
@@ -208,10 +224,44 @@ class CallFlow:
             wish, self._wish = self._wish, None
             if wish is None or self._services.state.reserved_call(self.call_id, wish.reservation_id) is None:
                 continue  # rejected before the phone rang
-            if await self._talked(wish):
-                break
-        self._services.submit(cmd.EndCall(call_id=self.call_id, reason=Reason.AGENT_HUNG_UP))
-        await self._channel.finish()
+            what_next = await self._talked(wish)
+            if what_next is Next.QUEUE:
+                await self._is_back_in_queue()
+            elif what_next is not None:
+                await self._go_on(what_next, route)
+                return
+
+    async def _is_back_in_queue(self) -> None:
+        """An agent has sent the caller there, and the engine has put the call in."""
+        if call := self._services.state.calls.get(self.call_id):
+            await self._channel.set_state(**state_of(call, Arrangement.AWAY))
+
+    async def _go_on(self, what_next: Next, route: Route) -> None:
+        """After a talk."""
+        if what_next is Next.QUEUE:
+            await self._is_back_in_queue()
+            await self._wait(route)
+        elif what_next is Next.MENU:
+            await self._walk_again(route)
+        else:
+            self._services.submit(cmd.EndCall(call_id=self.call_id, reason=Reason.AGENT_HUNG_UP))
+            await self._channel.finish()
+
+    async def _walk_again(self, route: Route) -> None:
+        """An agent has sent the caller into a menu, from its start."""
+        call = self._services.state.calls[self.call_id]
+        chosen = self._services.flow_of(call.handovers[-1].to_name) if call.handovers else None
+        known = self._services.tasks.start(self._identification.find(call.keyed_ticket or ""), "identify_caller")
+        chosen = Route(flow=(chosen or route).flow, language=call.language or route.language)
+        menu = MenuWalk(self._channel, self._services.menus, self.call_id, self._identification, call.ivr_path)
+        session, step = await menu.walk(chosen, known)
+        if isinstance(step, HangUp):
+            self._services.submit(cmd.EndCall(call_id=self.call_id, reason=Reason.FLOW_ENDED))
+            await self._channel.finish()
+            return
+        place = self._place_in(step)
+        place = replace(place, queued_at=self._services.clock.now(), place_at=self._facts.queued_at)
+        await self._wait_for_agent(place, interpreter.dump(session), chosen)
 
     async def _say_farewell(self, wish: TurnAway) -> None:
         sentences = dict(wish.announcement)
@@ -223,10 +273,11 @@ class CallFlow:
         self._services.submit(cmd.EndCall(call_id=self.call_id, reason=Reason.FLOW_ENDED))
         await self._channel.finish()
 
-    async def _talked(self, wish: RingAgent) -> bool:
-        """Ring this agent; True when they talked and the agent has hung up."""
+    async def _talked(self, wish: RingAgent) -> Next | None:
+        """Ring this agent; how it goes on when they have talked, None when they have not."""
         reservation: Mapping[str, str] = {"call_id": self.call_id, "reservation_id": wish.reservation_id}
         self.dialled = wish.reservation_id
+        before = self._services.state.call(self.call_id).moves
         try:
             status = await self._channel.dial(wish.extension, wish.offer_time)
         except CallerHungUpError as gone:
@@ -239,8 +290,11 @@ class CallFlow:
         if status is DialStatus.ANSWERED:
             # AMI told of the answer when it happened; this is for the case that it could not.
             self._services.submit(cmd.ReportAnswer(call_id=self.call_id, reservation_id=wish.reservation_id))
+            call = self._services.state.calls.get(self.call_id)
+            if call is not None and call.moves != before:
+                return await self.part.go_on()  # it was not the agent's hang-up that ended it
             self._services.submit(cmd.ReportTalkEnded(call_id=self.call_id, reservation_id=wish.reservation_id))
-            return True
+            return Next.OVER
         if status is DialStatus.NO_ANSWER:
             self._services.submit(cmd.ReportNoAnswer(call_id=self.call_id, reservation_id=wish.reservation_id))
         else:
@@ -249,11 +303,14 @@ class CallFlow:
                 cmd.ReportRingFailed(call_id=self.call_id, reservation_id=wish.reservation_id, cause=cause)
             )
         log.debug("ring_ended", status=status, **reservation)
-        return False
+        return None
 
     async def _end_after_talk(self) -> None:
         """An agent spoke to this caller and hung up while no service looked on."""
         call = self._services.state.calls.get(self.call_id)
+        if call is not None and call.stage is CallStage.TALKING and arrangement_of(call) in _APART:
+            await self._go_on(await self.part.go_on(), self._services.route_of(self._facts.called_number))
+            return
         if call is not None and call.reservation_id is not None:
             self._services.submit(cmd.ReportAnswer(call_id=self.call_id, reservation_id=call.reservation_id))
             self._services.submit(cmd.ReportTalkEnded(call_id=self.call_id, reservation_id=call.reservation_id))

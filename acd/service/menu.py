@@ -67,12 +67,19 @@ class MenuWalk:
     """One caller's way. `identified` ends when the desk has said who calls."""
 
     def __init__(
-        self, channel: CallerChannel, services: MenuServices, call_id: CallId, identification: Identification
+        self,
+        channel: CallerChannel,
+        services: MenuServices,
+        call_id: CallId,
+        identification: Identification,
+        came_from: tuple[IvrStep, ...] | None = None,
     ) -> None:
+        """`came_from`: the way before an agent sent the caller here, where a fresh one begins."""
         self._channel = channel
         self._services = services
         self._call_id = call_id
         self._identification = identification
+        self._came_from = came_from
         self._recorded: tuple[IvrStep, ...] = ()
         self._began_at = channel.facts.started_at or services.clock.now()
 
@@ -81,7 +88,7 @@ class MenuWalk:
         session, step = self._enter(route)
         try:
             await self._channel.set_state(stage=Stage.IVR, ivr_session=interpreter.dump(session))
-            if self._channel.facts.stage:
+            if self._channel.facts.stage and self._came_from is None:
                 await self._channel.stop_music()  # the dialplan's, played while no service was there
             while True:
                 self.record(session)
@@ -114,6 +121,7 @@ class MenuWalk:
         path = tuple(
             IvrStep(entry.node, entry.keys, entry.exit, entry.no_inputs, entry.no_matches) for entry in session.path
         )
+        path = (self._came_from or ()) + path
         if path == self._recorded:
             return
         self._recorded = path
@@ -176,7 +184,7 @@ class MenuWalk:
     # entering ------------------------------------------------------------------------------------------------
 
     def _enter(self, route: Route) -> tuple[Session, Step]:
-        session = self.kept(route)
+        session = self.kept(route) if self._came_from is None else None
         if session is not None:
             return session, interpreter.step_of(session)
         return interpreter.begin(route.flow, self._caller_facts(route), self._services.clock.now())

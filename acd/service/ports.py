@@ -93,6 +93,7 @@ class ChannelFacts:
     reservation: str = ""
     agent: str = ""
     was_answered: bool = False  # an agent spoke to this caller while no service looked on
+    extension: str = ""  # of a leg at the desk: the phone it belongs to, "" for one outside
 
 
 class Stage:
@@ -100,6 +101,9 @@ class Stage:
 
     IVR = "ivr"
     WAITING = "waiting"
+    TALKING = "talking"  # again, after a hold or a transfer: when the channel comes back, that is over
+    HELD = "held"  # the agent is at the desk
+    TRANSFERRED = "transferred"  # waiting again, or without a queue in the menus: whatever a Dial before has said
 
 
 class DialStatus(StrEnum):
@@ -108,6 +112,12 @@ class DialStatus(StrEnum):
     BUSY = "busy"
     UNREACHABLE = "unreachable"
     FAILED = "failed"
+
+
+class JoinStatus(StrEnum):
+    OVER = "over"  # they were together, and one of them has left
+    GONE = "gone"  # there is no such leg
+    NOT_YET = "not_yet"  # it cannot be taken from where it is just now
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +181,23 @@ class CallerChannel(ABC):
     async def dial(self, extension: str, offer_time: timedelta) -> DialStatus:
         """Ring an agent's phone and stay until it is over: not answered, or talked and hung up."""
 
+    async def join(self, leg: str, *, comes_back: bool = False) -> JoinStatus:
+        """Be together with that leg (see `Telephony.leg_of`) until one of the two leaves. When this one hangs up first,
+        the leg is let go, or with `comes_back` is brought to the desk."""
+        raise NotImplementedError
+
+    async def confer(self, room: str, *, leader: str = "") -> None:
+        """Be in that conference until sent out of it: as its leader, or in that of the channel `leader`. When the
+        leader leaves, all others are sent out."""
+        raise NotImplementedError
+
+    async def dial_out(self, number: str, offer_time: timedelta, *, is_outside: bool, is_consult: bool) -> DialStatus:
+        """Ring a number and stay until it is over: an outside one through the trunk, else a phone of ours.
+
+        `is_consult`: hear it ring (not music); should this leg hang up first, the other one is brought to the desk.
+        """
+        raise NotImplementedError
+
     def heard_answer(self) -> None:  # noqa: B027  # a hint: those who have no use for it leave it
         """The switch says that the phone now dialled has been answered: nobody need ask how the ringing ended."""
 
@@ -192,6 +219,8 @@ class LegRinging:
 
 @dataclass(frozen=True, slots=True)
 class LegAnswered:
+    """`extension`: "" for an outside number."""
+
     linkedid: str
     extension: str
 
@@ -219,7 +248,24 @@ class KeyPressed:
     key: str
 
 
-TelephonyFact = LegRinging | LegAnswered | CallerGone | LiveChannels | KeyPressed
+@dataclass(frozen=True, slots=True)
+class LegGone:
+    """A leg that has been at the desk, or that was rung from there, has hung up. `extension`: "" of one outside."""
+
+    linkedid: str
+    extension: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegHeld:
+    """An agent pressed the phone's own hold key."""
+
+    linkedid: str
+    extension: str
+    is_held: bool
+
+
+TelephonyFact = LegRinging | LegAnswered | CallerGone | LiveChannels | KeyPressed | LegGone | LegHeld
 
 
 class Telephony(ABC):
@@ -237,6 +283,41 @@ class Telephony(ABC):
     @abstractmethod
     def dial_is_over(self, linkedid: str) -> None:
         """The caller's channel dials no more: a stop not yet carried out must not hit the next ring."""
+
+    # a talk's legs: every method may raise TelephonyError
+
+    @property
+    @abstractmethod
+    def knows_legs(self) -> bool:
+        """Whether the switch has told what lives in it: before, `leg_of` says nothing."""
+
+    @abstractmethod
+    def leg_of(self, linkedid: str, extension: str) -> str | None:
+        """The leg of that phone in this call; `extension` "" for the one outside. An opaque handle."""
+
+    @abstractmethod
+    async def mark(self, linkedid: str, **variables: str) -> None:
+        """As `CallerChannel.set_state`, while the caller's channel is busy."""
+
+    @abstractmethod
+    async def send_to_desk(self, leg: str) -> None:
+        """Take the leg out of whatever it is in: it comes under control at the desk. A leg that is gone is no error."""
+
+    @abstractmethod
+    async def hang_up(self, leg: str) -> None:
+        """A leg that is gone is no error."""
+
+    @abstractmethod
+    async def end_conference(self, linkedid: str, room: str) -> None:
+        """Send the caller out of it, who leads it."""
+
+    @abstractmethod
+    async def mute(self, leg: str, *, is_muted: bool) -> None:
+        """What this leg says is not heard by others."""
+
+    @abstractmethod
+    async def play_digits(self, linkedid: str, leg: str | None, digits: str) -> None:
+        """Send keys to the leg; None: to the caller."""
 
 
 class Desk(ABC):

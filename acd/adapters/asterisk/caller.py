@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -20,7 +21,16 @@ from acd.adapters.asterisk.fastagi import (
     SessionEnd,
 )
 from acd.adapters.asterisk.keys import KeyBuffer
-from acd.service.ports import CallerChannel, CallerHungUpError, ChannelFacts, ControlLostError, DialStatus, Keyed
+from acd.adapters.asterisk.translate import extension_of
+from acd.service.ports import (
+    CallerChannel,
+    CallerHungUpError,
+    ChannelFacts,
+    ControlLostError,
+    DialStatus,
+    JoinStatus,
+    Keyed,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -54,9 +64,21 @@ _VARIABLES = {
 }
 
 
+_TO_DESK = f"F({dialplan.DESK_CONTEXT}^s^1)"  # where Dial and Bridge send the other side when this one hangs up
+_DIALLABLE = re.compile(r"\+?[0-9*#]{2,24}")
+
+
+def state_variables(fields: Mapping[str, str]) -> dict[str, str]:
+    """Channel variables of fields of ChannelFacts. What an earlier Dial said is no word on the stage that begins."""
+    variables = {_VARIABLES[name]: value for name, value in fields.items()}
+    return variables | {"DIALSTATUS": ""} if "stage" in fields else variables
+
+
 class AgiCallerChannel(CallerChannel):
-    def __init__(self, session: AgiSession, music_class: str) -> None:
+    def __init__(self, session: AgiSession, music_class: str, dial_outside: str = "") -> None:
+        """`dial_outside`: what Dial takes for an outside number, with `{number}` in it; "" where there is no trunk."""
         self._session = session
+        self._dial_outside = dial_outside
         self._music_class = music_class
         self._keys = KeyBuffer()
         self._spare_terminator = ""
@@ -65,9 +87,7 @@ class AgiCallerChannel(CallerChannel):
 
     async def set_state(self, **variables: str) -> None:
         with self._call_errors():
-            await self._session.set_variables(
-                {dialplan.SEEN: "1"} | {_VARIABLES[name]: value for name, value in variables.items()}
-            )
+            await self._session.set_variables({dialplan.SEEN: "1"} | state_variables(variables))
 
     def key_pressed(self, key: str) -> None:
         self._keys.heard(key)
@@ -198,6 +218,33 @@ class AgiCallerChannel(CallerChannel):
             raise ControlLostError(str(error)) from error
         return _DIAL_STATUS.get(status or "", DialStatus.FAILED)
 
+    async def join(self, leg: str, *, comes_back: bool = False) -> JoinStatus:
+        with self._call_errors():
+            await self._session.exec("Bridge", leg, _TO_DESK if comes_back else "")
+            result = await self._session.get_variable("BRIDGERESULT")
+        return {"SUCCESS": JoinStatus.OVER, "NONEXISTENT": JoinStatus.GONE}.get(result or "", JoinStatus.NOT_YET)
+
+    async def confer(self, room: str, *, leader: str = "") -> None:
+        with self._call_errors():
+            if leader:
+                await self._session.set_variables({dialplan.ROOM: room, dialplan.CALLER: leader})
+            profile = "guichet-user" if leader else "guichet-leader"
+            await self._session.exec("ConfBridge", room, "guichet-bridge", profile)
+            if leader:
+                await self._session.set_variables({dialplan.ROOM: ""})
+
+    async def dial_out(self, number: str, offer_time: timedelta, *, is_outside: bool, is_consult: bool) -> DialStatus:
+        if not _DIALLABLE.fullmatch(number) or (is_outside and not self._dial_outside):
+            return DialStatus.UNREACHABLE
+        target = f"PJSIP/{dialplan.phone_endpoint(number)}"
+        if is_outside:
+            target = self._dial_outside.replace("{number}", number)
+        options = f"g{_TO_DESK}" if is_consult else f"gm({self._music_class})"
+        with self._call_errors():
+            await self._session.exec("Dial", target, str(max(1, round(offer_time.total_seconds()))), options)
+            status = await self._session.get_variable("DIALSTATUS")
+        return _DIAL_STATUS.get(status or "", DialStatus.FAILED)
+
     def heard_answer(self) -> None:
         self._is_answered = True
 
@@ -255,6 +302,7 @@ def channel_facts(session: AgiSession) -> ChannelFacts:
         reservation=said["reservation"],
         agent=said["agent"],
         was_answered=said["dial_status"] == "ANSWER",
+        extension=extension_of(environment.get("agi_channel", "")) or "",
     )
 
 
