@@ -49,8 +49,8 @@ class Site:
                 yield from (PromptRef(language, text) for language, text in rule.announcement.items())
 
     def queue_policies(self) -> tuple[QueuePolicy, ...]:
-        routing = self.settings.routing
-        return tuple(policy_of(name, queue, routing) for name, queue in self.settings.queues.items())
+        calendars = self.settings.calendars
+        return tuple(policy_of(name, queue, calendars) for name, queue in self.settings.queues.items())
 
     def routing_rules(self) -> RoutingRules:
         return rules_of(self.settings.routing)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from acd.domain.ids import AgentId, QueueName
-from acd.domain.opening import OpeningHours
+from ivr.opening import OpeningHours
 from routing import AgentChoice, Needs, PoolRules, QueueRules, Requirements
 from routing.relaxation import Step
 
@@ -38,7 +38,8 @@ class ReservePolicy(Struct, frozen=True, kw_only=True):
 
 
 class OverflowCause(StrEnum):
-    CLOSED = "closed"
+    CLOSED = "closed"  # on a holiday as well
+    HOLIDAY = "holiday"
     TOO_MANY_WAITING = "too_many_waiting"
     WAIT_TOO_LONG = "wait_too_long"
     NOBODY_LOGGED_IN = "nobody_logged_in"

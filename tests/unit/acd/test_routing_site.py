@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,15 +17,16 @@ from routing import AgentChoice, ItemChoice, Taste
 from routing.relaxation import Step
 
 SITE = """
+calendars:
+  office:
+    time_zone: Europe/Paris
+    week: {monday: ["08:00-12:00", "13:00-18:00"], sunday: ["20:00-24:00"]}
+    holidays: {country: FR}
+    exceptions: {"2026-12-24": ["08:00-12:00"]}
 routing:
   item_choice: greatest_need
   priority_worth_seconds: 60
   seed: 7
-  calendars:
-    office:
-      zone: Europe/Paris
-      week: {mon: ["08:00-12:00", "13:00-18:00"], sun: ["20:00-24:00"]}
-      special: {2026-12-25: []}
   agents:
     alice: {prefers: [orders, support]}
     bruno: {allocation: {support: 70, orders: 30}}
@@ -89,7 +90,7 @@ def test_yaml_becomes_what_the_engine_takes(tmp_path: Path) -> None:
     assert [prompt.text for prompt in site.prompts()][-2:] == ["Fermé.", "Closed."]
 
 
-def test_calendars_become_opening_hours(tmp_path: Path) -> None:
+def test_queues_open_and_close_by_the_same_calendars_as_menus(tmp_path: Path) -> None:
     site = load_site(settings_of(tmp_path, SITE))
     hours = next(policy.hours for policy in site.queue_policies() if policy.name == "support")
     assert hours is not None
@@ -103,7 +104,17 @@ def test_calendars_become_opening_hours(tmp_path: Path) -> None:
         False,
     ]
     assert hours.is_open(datetime(2026, 11, 22, 22, 59, tzinfo=UTC))  # Sunday until midnight
-    assert [special.day for special in hours.special] == [date(2026, 12, 25)]
+    assert hours.status(datetime(2026, 12, 25, 9, tzinfo=UTC)) == "holiday"
+    assert hours.is_open(datetime(2026, 12, 24, 10, tzinfo=UTC))
+
+
+def test_the_calendars_of_queues_have_moved_and_the_old_key_says_where(tmp_path: Path) -> None:
+    text = "routing:\n  calendars:\n    office: {zone: Europe/Paris, week: {mon: []}}\n"
+    with pytest.raises(ConfigurationError) as refusal:
+        settings_of(tmp_path, text)
+    (problem,) = refusal.value.problems
+    assert (problem.line, problem.column) == (2, 3)
+    assert "stand at the top, under `calendars`" in problem.message
 
 
 @pytest.mark.parametrize(
@@ -120,9 +131,9 @@ def test_calendars_become_opening_hours(tmp_path: Path) -> None:
         ("after_seconds: 60", "after_seconds: 10", "a step cannot come before the one above it"),
         ("hours: office", "hours: ofice", "there is no calendar `ofice`; did you mean `office`?"),
         ("    hours: office\n", "", "the queue has no `hours`: it is never closed"),
-        ("zone: Europe/Paris", "zone: Europe/Prais", "there is no such time zone"),
-        ("13:00-18:00", "13:00-12:00", "a window ends after it begins"),
-        ("08:00-12:00", "8h-12h", "a window is written `08:00-18:00`"),
+        ("zone: Europe/Paris", "zone: Europe/Prais", "unknown time zone `Europe/Prais`"),
+        ('monday: ["08:00-12:00', 'monday: ["8h-12h', "no window: write it as 08:00-12:30"),
+        ("{country: FR}", "{country: FX}", "no holidays are known for the country `FX`"),
         ("support: 70", "support: 60", "the percentages must add up to 100"),
         ("limit: 20, ", "", "`limit` goes with too_many_waiting"),
         ("stand_down_waiting: 3", "stand_down_waiting: 10", "stand_down_waiting must be below call_up_waiting"),
