@@ -37,6 +37,15 @@ Levels = Mapping[Name, Level]
 Priority = Annotated[int, Field(ge=0, le=9)]
 
 
+def _listed(value: object) -> object:
+    """One value needs no brackets."""
+    return (value,) if isinstance(value, str) else value
+
+
+Value = Annotated[str, Field(min_length=1, max_length=100)]
+OneOf = Annotated[tuple[Value, ...], BeforeValidator(_listed)]
+
+
 class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -56,10 +65,33 @@ class TasteSettings(Section):
         return self
 
 
+class PrioritySettings(Section):
+    """A class of calls and its priority. All that is given must hold; of a list one."""
+
+    name: Annotated[str, Field(min_length=1, max_length=60)]
+    priority: Priority | None = None
+    vip: bool | None = None
+    contract: OneOf = ()
+    organisation: OneOf = ()
+    ticket_priority: Annotated[tuple[Literal["low", "normal", "high", "urgent"], ...], BeforeValidator(_listed)] = ()
+    menu: Mapping[MenuName, OneOf] = {}  # attributes that the menu has set
+    impact_urgency: Mapping[Value, Mapping[Value, Priority]] = {}  # priority by the attributes `impact` and `urgency`
+
+    @model_validator(mode="after")
+    def _decides(self) -> PrioritySettings:
+        if (self.priority is None) != bool(self.impact_urgency):
+            raise ValueError("give `priority`, or `impact_urgency` with the priorities by impact and urgency")
+        is_asked = self.vip is not None or self.contract or self.organisation or self.ticket_priority or self.menu
+        if not (is_asked or self.impact_urgency):
+            raise ValueError("say whose it is: vip, contract, organisation, ticket_priority, menu or impact_urgency")
+        return self
+
+
 class RoutingSettings(Section):
     item_choice: ItemChoice = ItemChoice.PRIORITY
     priority_worth_seconds: Annotated[float, Field(gt=0)] | None = None
     seed: int = 0
+    priorities: tuple[PrioritySettings, ...] = ()  # of all queues, after their own
     agents: Mapping[Login, TasteSettings] = {}
 
 
@@ -130,6 +162,7 @@ class QueueSettings(Section):
     any_of: tuple[Annotated[Levels, Field(min_length=1)], ...] = ()
     exclude: Levels = {}  # who has as much of it does not get these calls
     priority: Priority = 5  # 0 is served first
+    priorities: tuple[PrioritySettings, ...] = ()
     language_is_skill: bool = False  # the caller's language becomes a required skill ("fr" >= 1)
     offer_time_seconds: Seconds
     wrap_up_time_seconds: Seconds

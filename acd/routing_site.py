@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from acd.domain.ids import QueueName, agent_id_of
+from acd.domain.priorities import PriorityRule
 from acd.domain.queue import Overflow, OverflowCause, PreferredRing, QueuePolicy, ReservePolicy, RoutingRules
 from acd.queue_settings import (
     OverflowSettings,
+    PrioritySettings,
     QueueSettings,
     ReserveSettings,
     RoutingSettings,
@@ -141,7 +143,7 @@ def taste_of(routing: RoutingSettings, login: str) -> Taste | None:
     return Taste(taste.prefers, tuple(taste.allocation.items())) if taste else None
 
 
-def policy_of(name: str, queue: QueueSettings, calendars: Calendars) -> QueuePolicy:
+def policy_of(name: str, queue: QueueSettings, routing: RoutingSettings, calendars: Calendars) -> QueuePolicy:
     return QueuePolicy(
         name=QueueName(name),
         label=queue.label,
@@ -150,6 +152,7 @@ def policy_of(name: str, queue: QueueSettings, calendars: Calendars) -> QueuePol
         none_of=canonical(queue.exclude),
         language_is_skill=queue.language_is_skill,
         priority=queue.priority,
+        priorities=tuple(_priority(rule) for rule in (*queue.priorities, *routing.priorities)),
         offer_time=queue.offer_time_seconds,
         wrap_up_time=queue.wrap_up_time_seconds,
         service_level_time=queue.service_level_seconds,
@@ -164,6 +167,21 @@ def policy_of(name: str, queue: QueueSettings, calendars: Calendars) -> QueuePol
         reserve=_reserve(queue.reserve) if queue.reserve else None,
         hours=calendars[queue.hours].hours if queue.hours else None,
         overflow=tuple(_overflow(rule) for rule in queue.overflow),
+    )
+
+
+def _priority(rule: PrioritySettings) -> PriorityRule:
+    return PriorityRule(
+        name=rule.name,
+        priority=rule.priority,
+        vip=rule.vip,
+        contracts=rule.contract,
+        organisations=rule.organisation,
+        ticket_priorities=rule.ticket_priority,
+        attributes=tuple(sorted(rule.menu.items())),
+        table=tuple(
+            (impact, urgency, level) for impact, row in rule.impact_urgency.items() for urgency, level in row.items()
+        ),
     )
 
 

@@ -58,7 +58,9 @@ class Simulation:
 
     def _open_up(self) -> None:
         scenario = self._scenario
-        policies = tuple(policy_of(name, queue, scenario.calendars) for name, queue in scenario.queues.items())
+        policies = tuple(
+            policy_of(name, queue, scenario.routing, scenario.calendars) for name, queue in scenario.queues.items()
+        )
         self._give(cmd.ConfigureQueues(queues=policies, rules=rules_of(scenario.routing)))
         for agent_id, agent in self._agents.items():
             profile = AgentProfile(

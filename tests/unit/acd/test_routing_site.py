@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from acd.domain.ids import QueueName, agent_id_of
+from acd.domain.priorities import PriorityRule
 from acd.domain.queue import Overflow, OverflowCause, PreferredBy, PreferredRing, ReservePolicy, RoutingRules
 from acd.routing_site import taste_of
 from acd.settings import Settings, load_settings
@@ -27,6 +28,10 @@ routing:
   item_choice: greatest_need
   priority_worth_seconds: 60
   seed: 7
+  priorities:
+    - {name: VIP, vip: true, priority: 1}
+    - {name: outage, menu: {reason: [outage, incident]}, ticket_priority: urgent, priority: 2}
+    - {name: ITIL, contract: [gold], impact_urgency: {high: {high: 1, low: 3}}}
   agents:
     alice: {prefers: [orders, support]}
     bruno: {allocation: {support: 70, orders: 30}}
@@ -45,6 +50,7 @@ queues:
       - {after_seconds: 60, drop: [network], groups: [second_line], priority: 2, at_once_if_nobody: false}
       - {after_seconds: 120, queue: orders}
     reserve: {group: second_line, call_up_waiting: 10, call_up_wait_seconds: 60, stand_down_waiting: 3}
+    priorities: [{name: Acme, organisation: Acme, priority: 0}]
     hours: office
     overflow:
       - {when: closed, announcement: {fr: "Fermé.", en: "Closed."}}
@@ -63,6 +69,17 @@ def test_yaml_becomes_what_the_engine_takes(tmp_path: Path) -> None:
     support = next(policy for policy in site.queue_policies() if policy.name == "support")
     assert (support.requirements, support.none_of) == ((("network", 3), ("support", 1)), (("trainee", 1),))
     assert support.any_of == ((("en", 2), ("fr", 1)),)
+    assert support.priorities == (
+        PriorityRule(name="Acme", priority=0, organisations=("Acme",)),
+        PriorityRule(name="VIP", priority=1, vip=True),
+        PriorityRule(
+            name="outage",
+            priority=2,
+            attributes=(("reason", ("outage", "incident")),),
+            ticket_priorities=("urgent",),
+        ),
+        PriorityRule(name="ITIL", contracts=("gold",), table=(("high", "high", 1), ("high", "low", 3))),
+    )
     assert (support.agent_choice, support.most_in_a_row) == (AgentChoice.LEAST_PROFICIENT, 3)
     assert support.preferred == (
         PreferredRing(by=PreferredBy.TICKET_OWNER, reserve_time=timedelta(seconds=20)),
@@ -140,6 +157,9 @@ def test_the_calendars_of_queues_have_moved_and_the_old_key_says_where(tmp_path:
         ("agents: [alice], for", "for", "`agents` goes with `by: named`"),
         ("limit: 20, queue: orders", "limit: 20", "give a queue to go to, or an announcement"),
         ("levels: {network: 1}, if_wait_over_seconds: 90", "if_wait_over_seconds: 90", "a step changes something"),
+        ("vip: true, ", "", "say whose it is"),
+        ("vip: true, priority: 1", "vip: true", "give `priority`, or `impact_urgency`"),
+        ("ticket_priority: urgent", "ticket_priority: urgnet", "ticket_priority"),
         ("when: closed", "when: clsoed", "closed"),
     ],
 )
@@ -182,3 +202,25 @@ queues:
     ]
     one_way = text.replace("queue: support}", "anyone: true}")
     assert settings_of(tmp_path, one_way).queues["night"].steps[0].anyone
+
+
+def test_a_rule_by_an_attribute_that_no_menu_sets_is_warned_of(tmp_path: Path) -> None:
+    flow = """
+flow: night
+languages: [fr]
+start: note
+fallback: support
+nodes:
+  note: {kind: set, attributes: {reason: outage}, next: support}
+  support: {kind: queue, queue: support}
+"""
+    (tmp_path / "night.yaml").write_text(flow, "utf-8")
+    rules = "{name: outage, menu: {reason: outage}, priority: 1}, {name: x, menu: {raeson: a}, priority: 2}"
+    text = f"""
+flows: [night.yaml]
+numbers: {{"100": {{flow: night}}}}
+routing: {{priorities: [{rules}]}}
+"""
+    told = [warning.message for warning in load_site(settings_of(tmp_path, text)).warnings]
+    assert "`x`: no menu sets the attribute `raeson`; did you mean `reason`?" in told
+    assert not any("`outage`" in each for each in told)
