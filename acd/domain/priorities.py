@@ -41,6 +41,7 @@ class PriorityRule(Struct, frozen=True, kw_only=True):
 
 
 QUEUES_OWN = "the queue's own"
+ASKED_FOR = "asked for by the menu"
 
 
 class Priority(NamedTuple):
@@ -60,7 +61,7 @@ def priority_of(
     """`asked`: by the menu."""
     ruled = next((found for rule in policy.priorities if (found := _by(rule, caller, context, attributes))), None)
     if asked is not None and (ruled is None or asked <= ruled.level):
-        return Priority(asked, "asked for by the menu")
+        return Priority(asked, ASKED_FOR)
     return ruled or Priority(policy.priority, QUEUES_OWN)
 
 
