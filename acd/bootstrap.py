@@ -250,6 +250,7 @@ async def open_guichet(
                 readiness=lambda: _problems(core, telephony, journal),
                 metrics=metrics,
                 ivr_figures=core.ivr_figures,
+                flow_names=lambda: live.site.in_use,
             )
         )
         http_port = await stack.enter_async_context(serve(app, settings.http.host, settings.http.port))

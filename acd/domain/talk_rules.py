@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 
 from acd.domain import commands as cmd
 from acd.domain import effects as fx
@@ -133,13 +133,22 @@ def consult_agent(turn: Turn, command: cmd.ConsultAgent) -> None:
         )
     )
     arrange(turn, call)
-    turn.wish(
-        fx.StartTimer(
-            key=consult_timer(consult),
-            due_at=turn.now + CONSULT_TIME + CONSULT_GRACE,
-            command=cmd.ExpireConsult(call_id=call.call_id, consult_id=consult.consult_id),
-        )
+    turn.wish(_consult_limit(call, consult))
+
+
+def _consult_limit(call: Call, consult: Consult) -> fx.StartTimer:
+    return fx.StartTimer(
+        key=consult_timer(consult),
+        due_at=consult.started_at + CONSULT_TIME + CONSULT_GRACE,
+        command=cmd.ExpireConsult(call_id=call.call_id, consult_id=consult.consult_id),
     )
+
+
+def timers(state: State, now: datetime) -> Iterator[fx.StartTimer]:
+    """Those that run for this state."""
+    for call in state.calls.values():
+        if call.consult is not None and call.consult.stage is ConsultStage.RINGING:
+            yield _consult_limit(call, call.consult)
 
 
 def _consult(turn: Turn, call: Call, command: cmd.ConsultAgent) -> Consult:

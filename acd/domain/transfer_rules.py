@@ -16,6 +16,7 @@ from acd.domain.call_rules import close_talk
 from acd.domain.consultation import arrange, consult_timer, end_consult
 from acd.domain.errors import NotPermittedError, WrongStateError
 from acd.domain.ids import AgentId, reservation_id_of
+from acd.domain.priorities import Priority
 from acd.domain.talk import Consult, ConsultStage, Destination, Handover, TalkMode
 from acd.domain.talk_rules import answered_consult, be_free, check_outside, own_talk, queue_of
 from acd.domain.turn import Rule, Turn
@@ -119,9 +120,11 @@ def _back_to_queue(turn: Turn, before: Call, to: Destination, taker: Agent | Non
         skills=before.skills,
         queued_at=turn.now,
         place_at=before.place_at or before.queued_at,
+        attributes=before.attributes,
     )
+    priority = Priority(before.priority, before.priority_reason)
     rings = (Ring((to.agent_id,), KEPT_TIME),) if to.agent_id is not None else ()
-    put_into_queue(turn, call, policy, place, first=rings, taker=taker)
+    put_into_queue(turn, call, policy, place, priority=priority, first=rings, taker=taker)
 
 
 def report_forward_failed(turn: Turn, command: cmd.ReportForwardFailed) -> None:

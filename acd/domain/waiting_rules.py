@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from acd.domain import commands as cmd
@@ -15,7 +15,9 @@ from acd.domain.errors import WrongStateError
 from acd.domain.estimates import expected_wait_seconds
 from acd.domain.ids import AgentId, CallId, QueueName, agent_id_of
 from acd.domain.overflow import overflow_at_door
+from acd.domain.priorities import Priority, priority_of
 from acd.domain.queue import PreferredBy, PreferredRing, QueuePolicy
+from acd.domain.state import State
 from acd.domain.turn import Rule, Turn
 from routing.relaxation import stage_due
 
@@ -56,7 +58,8 @@ def _let_in(turn: Turn, call: Call, policy: QueuePolicy, place: cmd.EnqueueCall)
             turn.wish(fx.TurnAway(call_id=call.call_id, announcement=way_out.announcement))
             return False
         policy = turn.state.queue(to_queue)
-    put_into_queue(turn, call, policy, place)
+    priority = priority_of(policy, call.caller, call.context, place.attributes, place.priority)
+    put_into_queue(turn, call, policy, place, priority=priority)
     return True
 
 
@@ -66,6 +69,7 @@ def put_into_queue(
     policy: QueuePolicy,
     place: cmd.EnqueueCall,
     *,
+    priority: Priority,
     first: tuple[Ring, ...] = (),
     taker: Agent | None = None,
 ) -> None:
@@ -79,7 +83,9 @@ def put_into_queue(
             at=turn.now,
             call_id=call.call_id,
             queue=policy.name,
-            priority=policy.priority if place.priority is None else place.priority,
+            priority=priority.level,
+            priority_reason=priority.reason,
+            attributes=place.attributes,
             skills=place.skills,
             queued_at=queued_at,
             place_at=place.place_at,
@@ -143,9 +149,23 @@ def progress(turn: Turn, call_id: CallId) -> None:
         step = turn.state.stage_of(call).step
         if step is not None and step.queue and reached.cause not in _OF_RINGS and _send_on(turn, call, step.queue):
             return
-    if (due_at := next_due(turn, turn.state.calls[call_id])) is not None:
-        command = cmd.ReachStep(call_id=call_id)
-        turn.wish(fx.StartTimer(key=step_timer(call_id), due_at=max(due_at, turn.now), command=command))
+    if watch := _step_watch(turn.state, turn.state.calls[call_id], turn.now):
+        turn.wish(watch)
+
+
+def _step_watch(state: State, call: Call, now: datetime) -> fx.StartTimer | None:
+    due_at = next_due(state, call)
+    if due_at is None:
+        return None
+    command = cmd.ReachStep(call_id=call.call_id)
+    return fx.StartTimer(key=step_timer(call.call_id), due_at=max(due_at, now), command=command)
+
+
+def timers(state: State, now: datetime) -> Iterator[fx.StartTimer]:
+    """Those that run for this state. (One may go on when its call is offered; it then does nothing.)"""
+    for call in state.calls.values():
+        if state.pool.has_item(call.call_id) and (watch := _step_watch(state, call, now)):
+            yield watch
 
 
 _OF_RINGS = frozenset({"reserve_over", "preferred_away"})
@@ -206,9 +226,9 @@ def _ring_ends_at(call: Call) -> datetime:
     return (call.ring_since or call.changed_at) + call.rings[call.ring].reserve_time
 
 
-def next_due(turn: Turn, call: Call) -> datetime | None:
+def next_due(state: State, call: Call) -> datetime | None:
     """When time alone will bring this call its next ring or step."""
-    stages = turn.state.stages_of(call)
+    stages = state.stages_of(call)
     due = [_ring_ends_at(call)] if call.is_kept else []
     if call.step + 1 < len(stages) and call.queued_at is not None:
         due.append(call.queued_at + stages[call.step + 1].after)
@@ -221,7 +241,7 @@ def step_timer(call_id: CallId) -> str:
 
 def forget_steps(turn: Turn, call: Call) -> None:
     """The call waits no more."""
-    if call.queue in turn.state.queues and next_due(turn, call) is not None:
+    if call.queue in turn.state.queues and next_due(turn.state, call) is not None:
         turn.wish(fx.CancelTimer(key=step_timer(call.call_id)))
 
 
@@ -237,12 +257,12 @@ def _send_on(turn: Turn, call: Call, to_queue: str) -> bool:
     place = cmd.EnqueueCall(
         call_id=call.call_id,
         queue=policy.name,
-        priority=call.priority,
+        attributes=call.attributes,
         skills=call.skills,
         queued_at=call.queued_at,
         place_at=call.place_at,
     )
-    put_into_queue(turn, call, policy, place)
+    put_into_queue(turn, call, policy, place, priority=Priority(call.priority, call.priority_reason))
     turn.wish(fx.RecordInteraction(call=turn.state.calls[call.call_id]))
     return True
 

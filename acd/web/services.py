@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,6 +35,7 @@ class WebServices:
     outlook: Callable[[CallId], Outlook]
     metrics: Metrics
     ivr_figures: IvrFigures
+    flow_names: Callable[[], Collection[str]] = frozenset  # that callers can be sent to
 
 
 SERVICES: Final = web.AppKey("services", WebServices)

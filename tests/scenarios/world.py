@@ -57,12 +57,16 @@ class World:
                 tasks=tasks,
             ),
         )
+        self.telephony.legs.at_desk = self._at_desk
         self.core.dispatcher.add_listener(self._hear)
         tasks.start(self.core.writer.run(), "desk_writer")
 
     def _make_timers(self, clock: Clock, submit: Callable[[cmd.Command], None]) -> VirtualTimers:
         self._timers = VirtualTimers(self.clock, submit)
         return self._timers
+
+    def _at_desk(self, session: FakeChannel) -> None:
+        self.tasks.start(self.core.switchboard.take_leg(session), f"desk {session.facts.channel}")
 
     def _hear(self, events: Sequence[ev.Event]) -> None:
         self.events.extend(events)

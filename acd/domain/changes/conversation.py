@@ -137,7 +137,7 @@ def _call_transferred(state: State, event: ev.CallTransferred) -> None:
         return
     waits = CallStage.IVR if call.is_controlled else CallStage.DETACHED
     now |= {"stage": waits, "agent_id": None, "reservation_id": None, "answered_at": None}
-    if event.flow:
+    if event.flow or not call.is_controlled:  # then its channel says where it belongs when it is back
         now |= {"queue": None, "queued_at": None, "place_at": None}
     _move(state, event.call_id, event.at, **now)
 
