@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, field_validator, model_validator
 
 from acd.domain.opening import Window
+from acd.domain.people import OfferMode
 from acd.domain.queue import OverflowCause, PreferredBy
 from routing import AgentChoice, ItemChoice
 
@@ -38,6 +39,8 @@ Login = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,39}$")]
 Level = Annotated[int, Field(ge=0, le=100)]
 Levels = Mapping[Name, Level]
 Priority = Annotated[int, Field(ge=0, le=9)]
+Code = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}$")]
+Sentence = Annotated[str, Field(min_length=1, max_length=600)]
 
 
 class Section(BaseModel):
@@ -122,6 +125,8 @@ class PreferredSettings(Section):
 
     @model_validator(mode="after")
     def _named(self) -> PreferredSettings:
+        if self.by is PreferredBy.SUPERVISOR:
+            raise ValueError("a supervisor gives calls by hand; choose ticket_owner, last_agent or named")
         if (self.by is PreferredBy.NAMED) != bool(self.agents):
             raise ValueError("`agents` goes with `by: named`, and only there")
         return self
@@ -164,7 +169,7 @@ class OverflowSettings(Section):
     when: OverflowCause
     limit: Annotated[float, Field(gt=0)] | None = None
     queue: Name | None = None
-    announcement: Mapping[Language, Annotated[str, Field(min_length=1, max_length=600)]] = {}
+    announcement: Mapping[Language, Sentence] = {}
 
     @model_validator(mode="after")
     def _whole(self) -> OverflowSettings:
@@ -173,6 +178,27 @@ class OverflowSettings(Section):
             raise ValueError("`limit` goes with too_many_waiting (calls) and wait_too_long (seconds), and only there")
         if (self.queue is None) != bool(self.announcement):
             raise ValueError("give a queue to go to, or an announcement that ends the call")
+        return self
+
+
+class WrapUpSettings(Section):
+    """`wrong_number` and `spam` leave no ticket; all other codes are the site's own."""
+
+    codes: Mapping[Code, Annotated[str, Field(min_length=1, max_length=60)]] = {
+        "solved": "Solved",
+        "follow_up": "To be followed up",
+        "information": "Information given",
+        "wrong_number": "Wrong number (no ticket)",
+        "spam": "Spam (no ticket)",
+    }
+    required: bool = False
+    extension_seconds: Seconds = timedelta(seconds=60)
+    most_extension_seconds: Seconds = timedelta(seconds=300)
+
+    @model_validator(mode="after")
+    def _possible(self) -> WrapUpSettings:
+        if self.required and not self.codes:
+            raise ValueError("a code is required, but there is none")
         return self
 
 
@@ -194,3 +220,6 @@ class QueueSettings(Section):
     reserve: ReserveSettings | None = None
     hours: Name | None = None  # of routing.calendars
     overflow: tuple[OverflowSettings, ...] = ()
+    wrap_up: WrapUpSettings = WrapUpSettings()
+    offer_mode: OfferMode = OfferMode.RING
+    whisper: Mapping[Language, Annotated[str, Field(min_length=1, max_length=100)]] = {}  # to the agent alone

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
+from acd.people_settings import PeopleSettings
 from acd.queue_settings import Language, Name, QueueSettings, RoutingSettings, Seconds, Section
 from acd.routing_site import check_routing
 from acd.secrets import read_secret_file
@@ -172,6 +173,7 @@ class Settings(Section):
     numbers: Mapping[Annotated[str, Field(pattern=r"^\+?[0-9]{1,18}$")], NumberSettings]
     queues: Mapping[Name, QueueSettings]
     routing: RoutingSettings = RoutingSettings()
+    people: PeopleSettings = PeopleSettings()
     calendars: Mapping[MenuName, Calendar] = {}
     lookups: Mapping[MenuName, LookupSettings] = {}
     flows: tuple[Path, ...] = ()  # IVR files besides the shipped ones, beside the site file

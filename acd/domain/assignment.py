@@ -7,10 +7,12 @@ from datetime import timedelta
 from acd.domain import commands as cmd
 from acd.domain import effects as fx
 from acd.domain import events as ev
-from acd.domain.agent import Agent, AgentState
+from acd.domain.agent import AfterCall, Agent, AgentState, NotReadyReason
 from acd.domain.call import Call
 from acd.domain.explanations import why_this_match
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId, reservation_id_of
+from acd.domain.offers import mode_for, ring_wish
+from acd.domain.people import OfferMode
 from acd.domain.turn import Turn
 from routing import Match
 
@@ -19,7 +21,8 @@ RING_GRACE = timedelta(seconds=3)
 
 
 def match_call(turn: Turn, call_id: CallId) -> None:
-    if match := turn.state.pool.match_for_item(call_id):
+    """Nothing is done for a call that waits no more: a step may just have brought it to somebody."""
+    if turn.state.pool.has_item(call_id) and (match := turn.state.pool.match_for_item(call_id)):
         _reserve(turn, match)
 
 
@@ -41,6 +44,7 @@ def _reserve(turn: Turn, match: Match) -> None:
     policy = turn.state.queue(QueueName(call.queue or ""))
     attempt = call.attempts + 1
     reservation_id = reservation_id_of(call.call_id, attempt)
+    mode = mode_for(turn.state.rules.people, agent.profile, policy)
     turn.happened(
         ev.CallReserved(
             at=turn.now,
@@ -50,27 +54,23 @@ def _reserve(turn: Turn, match: Match) -> None:
             agent_id=agent.agent_id,
             attempt=attempt,
             reasons=why_this_match(turn.state, match, turn.now),
+            mode=mode,
         )
     )
-    turn.wish(
-        fx.RingAgent(
-            call_id=call.call_id,
-            reservation_id=reservation_id,
-            agent_id=agent.agent_id,
-            extension=agent.profile.extension,
-            offer_time=policy.offer_time,
-        )
-    )
+    if mode is OfferMode.ACCEPT:
+        watch_offer(turn, call, reservation_id, grace=timedelta(0))
+        return
+    turn.wish(ring_wish(turn, call, agent, reservation_id, mode))
     watch_offer(turn, call, reservation_id)
 
 
-def watch_offer(turn: Turn, call: Call, reservation_id: ReservationId) -> None:
-    """Ask again when Dial should long have said how the ring ended."""
+def watch_offer(turn: Turn, call: Call, reservation_id: ReservationId, grace: timedelta = RING_GRACE) -> None:
+    """Ask again when Dial should long have said how the ring ended, or when nobody has accepted."""
     policy = turn.state.queue(QueueName(call.queue or ""))
     turn.wish(
         fx.StartTimer(
             key=_offer_timer(reservation_id),
-            due_at=turn.now + policy.offer_time + RING_GRACE,
+            due_at=turn.now + policy.offer_time + grace,
             command=cmd.ExpireOffer(call_id=call.call_id, reservation_id=reservation_id),
         )
     )
@@ -85,8 +85,19 @@ def settle_reservation(turn: Turn, reservation_id: ReservationId) -> None:
 
 
 def bench(turn: Turn, agent: Agent, reason: str) -> None:
-    """An agent whose reservation failed: not ready with the reason, or what was asked for meanwhile."""
+    """An agent whose reservation failed: not ready with the reason, or what was asked for meanwhile. Whose phone is
+    away is ready again when it is back."""
     if agent.after_call is not None and agent.after_call.state is AgentState.LOGGED_OUT:
         turn.happened(ev.AgentLoggedOut(at=turn.now, agent_id=agent.agent_id))
     else:
-        turn.happened(ev.AgentBecameNotReady(at=turn.now, agent_id=agent.agent_id, reason=reason))
+        wish = agent.after_call or AfterCall(AgentState.NOT_READY, reason)
+        resumes = agent.after_call is None and reason == NotReadyReason.PHONE_UNREACHABLE
+        turn.happened(
+            ev.AgentBecameNotReady(
+                at=turn.now,
+                agent_id=agent.agent_id,
+                reason=wish.reason or reason,
+                resumes=resumes,
+                ticket=wish.ticket,
+            )
+        )

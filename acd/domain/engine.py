@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from acd.domain import agent_rules, call_rules, reserves, waiting_rules
+from acd.domain import (
+    agent_rules,
+    call_rules,
+    offer_rules,
+    phone_rules,
+    reason_rules,
+    reserves,
+    supervision,
+    waiting_rules,
+    wrap_up_rules,
+)
 from acd.domain import commands as cmd
 from acd.domain.estimates import Outlook, outlook
 from acd.domain.events import Event
@@ -23,6 +33,11 @@ _RULES: dict[type[cmd.Command], Rule] = {
     **call_rules.RULES,
     **waiting_rules.RULES,
     **reserves.RULES,
+    **reason_rules.RULES,
+    **phone_rules.RULES,
+    **wrap_up_rules.RULES,
+    **offer_rules.RULES,
+    **supervision.RULES,
 }
 
 
@@ -38,6 +53,7 @@ class Engine:
         turn = Turn(self.state, now)
         _RULES[type(command)](turn, command)
         reserves.tend(turn)
+        reason_rules.tend(turn)
         return turn.decision()
 
     def replay(self, events: Iterable[Event]) -> None:

@@ -56,11 +56,11 @@ def _let_in(turn: Turn, call: Call, policy: QueuePolicy, place: cmd.EnqueueCall)
             turn.wish(fx.TurnAway(call_id=call.call_id, announcement=way_out.announcement))
             return False
         policy = turn.state.queue(to_queue)
-    _queue(turn, call, policy, place)
+    put_in_queue(turn, call, policy, place)
     return True
 
 
-def _queue(turn: Turn, call: Call, policy: QueuePolicy, place: cmd.EnqueueCall) -> None:
+def put_in_queue(turn: Turn, call: Call, policy: QueuePolicy, place: cmd.EnqueueCall) -> None:
     queued_at = min(place.queued_at or turn.now, turn.now)
     rings = tuple(ring for wanted in policy.preferred if (ring := _ring(call, wanted)))
     in_force, ring_since = _ring_by(rings, queued_at, turn.now)
@@ -227,7 +227,7 @@ def _send_on(turn: Turn, call: Call, to_queue: str) -> bool:
         queued_at=call.queued_at,
         place_at=call.place_at,
     )
-    _queue(turn, call, policy, place)
+    put_in_queue(turn, call, policy, place)
     turn.wish(fx.RecordInteraction(call=turn.state.calls[call.call_id]))
     return True
 
