@@ -7,12 +7,9 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
-from acd.domain.agent import NotReadyReason
 from acd.domain.people import OfferMode, PeopleRules, ReasonPolicy
 from acd.queue_settings import Language, Login, Name, Seconds, Section, Sentence
 
-# The engine's own; the site may give them limits and labels, agents do not choose them.
-_OWN = {value for name, value in vars(NotReadyReason).items() if name.isupper()}
 ReasonName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 
 
@@ -48,11 +45,6 @@ class PeopleSettings(Section):
         """`lunch: null` in a site file takes a shipped reason away."""
         return {key: item for key, item in value.items() if item is not None} if isinstance(value, dict) else value
 
-    @property
-    def choosable(self) -> Mapping[str, ReasonSettings]:
-        """What agents are offered."""
-        return {name: reason for name, reason in self.reasons.items() if name not in _OWN}
-
 
 def people_rules_of(people: PeopleSettings) -> PeopleRules:
     return PeopleRules(
@@ -65,6 +57,7 @@ def people_rules_of(people: PeopleSettings) -> PeopleRules:
             )
             for name, reason in people.reasons.items()
         ),
+        reject_reasons=tuple(people.reject_reasons.items()),
         group_modes=tuple(people.offer_modes.groups.items()),
         agent_modes=tuple(people.offer_modes.agents.items()),
         vip_whisper=tuple(people.vip_whisper.items()),

@@ -28,6 +28,7 @@ class ReasonPolicy(Struct, frozen=True, kw_only=True):
 
 class PeopleRules(Struct, frozen=True, kw_only=True):
     reasons: tuple[ReasonPolicy, ...] = ()  # none: agents may give any
+    reject_reasons: tuple[tuple[str, str], ...] = ()  # with labels; suggestions, agents may give others
     group_modes: tuple[tuple[str, OfferMode], ...] = ()  # by skill; the first that an agent has counts
     agent_modes: tuple[tuple[str, OfferMode], ...] = ()  # by login, before the groups'
     vip_whisper: Sentences = ()  # said to the agent before the queue's words
