@@ -12,7 +12,7 @@ from acd.domain.ids import AgentId, CallId, ReservationId
 from acd.domain.people import Whisper
 
 
-class Effect(Struct, frozen=True, kw_only=True):
+class Effect(Struct, frozen=True, kw_only=True, tag=True):
     pass
 
 
