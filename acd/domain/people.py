@@ -34,6 +34,10 @@ class PeopleRules(Struct, frozen=True, kw_only=True):
     vip_whisper: Sentences = ()  # said to the agent before the queue's words
     closed_announcement: Sentences = ()  # of a queue closed by hand, when the supervisor gives none
 
+    @property
+    def has_limits(self) -> bool:
+        return any(reason.limit is not None or reason.shift_limit is not None for reason in self.reasons)
+
     def reason(self, name: str) -> ReasonPolicy | None:
         return next((reason for reason in self.reasons if reason.name == name), None)
 

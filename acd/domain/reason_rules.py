@@ -11,6 +11,7 @@ from acd.domain import events as ev
 from acd.domain.agent import BUSY_STATES, AfterCall, Agent, AgentState, NotReadyReason
 from acd.domain.errors import UnknownReasonError, WrongStateError
 from acd.domain.ids import AgentId
+from acd.domain.state import State
 from acd.domain.turn import Rule, Turn
 from acd.domain.waiting_rules import agent_left
 
@@ -46,37 +47,53 @@ def start_ticket_work(turn: Turn, command: cmd.StartTicketWork) -> None:
 
 def tend(turn: Turn) -> None:
     """After each command: watch those who have just become not ready, and no longer those who are not any more."""
-    if not any(_is_limited(reason.name, turn) for reason in turn.state.rules.people.reasons):
-        return
-    for agent_id in dict.fromkeys(_changed(turn)):
-        watch(turn, agent_id)
+    changed: dict[AgentId, None] = {}
+    is_new = False
+    for event in turn.events:
+        if type(event) in _CHANGES:
+            changed[event.agent_id] = None  # type: ignore[attr-defined]  # all of these have one
+        elif type(event) is ev.QueuesConfigured:
+            changed |= dict.fromkeys(turn.state.agents)
+            is_new = True
+    if changed and (is_new or turn.state.rules.people.has_limits):
+        for agent_id in changed:
+            watch(turn, agent_id)
+
+
+_CHANGES: frozenset[type[ev.Event]] = frozenset(
+    {
+        ev.AgentBecameNotReady,
+        ev.AgentBecameReady,
+        ev.AgentLoggedIn,
+        ev.AgentLoggedOut,
+        ev.AgentRemoved,
+        ev.TalkAdopted,
+    }
+)
 
 
 def watch(turn: Turn, agent_id: AgentId) -> None:
     """Until the next limit of the reason, if there is one."""
     agent = turn.state.agents.get(agent_id)
-    due_at = _next_due(turn, agent) if agent else None
-    if agent is None or due_at is None or agent.since is None:
-        turn.wish(fx.CancelTimer(key=_timer(agent_id)))
-        return
-    command = cmd.WatchReason(agent_id=agent_id, since=agent.since)
-    turn.wish(fx.StartTimer(key=_timer(agent_id), due_at=max(due_at, turn.now), command=command))
+    timer = _timer_of(turn.state, agent, turn.now) if agent else None
+    turn.wish(timer or fx.CancelTimer(key=_timer(agent_id)))
 
 
-def _changed(turn: Turn) -> Iterator[AgentId]:
-    for event in turn.events:
-        match event:
-            case (
-                ev.AgentBecameNotReady(agent_id=agent_id)
-                | ev.AgentBecameReady(agent_id=agent_id)
-                | ev.AgentLoggedIn(agent_id=agent_id)
-                | ev.AgentLoggedOut(agent_id=agent_id)
-                | ev.AgentRemoved(agent_id=agent_id)
-                | ev.TalkAdopted(agent_id=agent_id)
-            ):
-                yield agent_id
-            case ev.QueuesConfigured():
-                yield from turn.state.agents
+def timers(state: State, now: datetime) -> Iterator[fx.StartTimer]:
+    """Those that run for this state."""
+    for agent in state.agents.values():
+        if timer := _timer_of(state, agent, now):
+            yield timer
+
+
+def _timer_of(state: State, agent: Agent, now: datetime) -> fx.StartTimer | None:
+    if agent.state is not AgentState.NOT_READY or agent.since is None:
+        return None
+    due = [due_at for limit, due_at, _ in _limits(state, agent) if limit not in agent.limits_passed]
+    if not due:
+        return None
+    command = cmd.WatchReason(agent_id=agent.agent_id, since=agent.since)
+    return fx.StartTimer(key=_timer(agent.agent_id), due_at=max(min(due), now), command=command)
 
 
 def watch_reason(turn: Turn, command: cmd.WatchReason) -> None:
@@ -84,7 +101,7 @@ def watch_reason(turn: Turn, command: cmd.WatchReason) -> None:
     agent = turn.state.agents.get(command.agent_id)
     if agent is None or agent.state is not AgentState.NOT_READY or agent.since != command.since:
         return
-    for limit, due_at, seconds in tuple(_limits(turn, agent)):
+    for limit, due_at, seconds in tuple(_limits(turn.state, agent)):
         if due_at <= turn.now and limit not in agent.limits_passed:
             turn.happened(
                 ev.ReasonLimitPassed(
@@ -94,27 +111,16 @@ def watch_reason(turn: Turn, command: cmd.WatchReason) -> None:
     watch(turn, agent.agent_id)
 
 
-def _next_due(turn: Turn, agent: Agent) -> datetime | None:
-    if agent.state is not AgentState.NOT_READY:
-        return None
-    return min((due_at for limit, due_at, _ in _limits(turn, agent) if limit not in agent.limits_passed), default=None)
-
-
-def _limits(turn: Turn, agent: Agent) -> Iterator[tuple[str, datetime, float]]:
+def _limits(state: State, agent: Agent) -> Iterator[tuple[str, datetime, float]]:
     """Which limit, when it is passed, and how long it is."""
-    policy = turn.state.rules.people.reason(agent.reason)
+    policy = state.rules.people.reason(agent.reason)
     if policy is None or agent.since is None:
         return
     if policy.limit is not None:
         yield OCCURRENCE, agent.since + policy.limit, policy.limit.total_seconds()
     if policy.shift_limit is not None:
-        used = turn.state.tallies.not_ready_time(agent.agent_id, agent.reason)
+        used = state.tallies.not_ready_time(agent.agent_id, agent.reason)
         yield SHIFT, agent.since + policy.shift_limit - used, policy.shift_limit.total_seconds()
-
-
-def _is_limited(reason: str, turn: Turn) -> bool:
-    policy = turn.state.rules.people.reason(reason)
-    return policy is not None and (policy.limit is not None or policy.shift_limit is not None)
 
 
 def _timer(agent_id: AgentId) -> str:
