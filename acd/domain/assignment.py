@@ -19,7 +19,8 @@ RING_GRACE = timedelta(seconds=3)
 
 
 def match_call(turn: Turn, call_id: CallId) -> None:
-    if match := turn.state.pool.match_for_item(call_id):
+    pool = turn.state.pool
+    if pool.has_item(call_id) and (match := pool.match_for_item(call_id)):  # a step may just have sent it elsewhere
         _reserve(turn, match)
 
 

@@ -23,8 +23,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from acd.queue_settings import Language, Levels, Name, QueueSettings, RoutingSettings, Section
+from acd.queue_settings import QueueSettings, RoutingSettings
 from acd.routing_site import check_routing
+from acd.setting_types import Language, Levels, Name, Section
 from acd.settings import load_settings
 from ivr.errors import ConfigurationError, Problem
 from ivr.source import Source, load, merge

@@ -127,7 +127,7 @@ def test_calendars_become_opening_hours(tmp_path: Path) -> None:
         ("limit: 20, ", "", "`limit` goes with too_many_waiting"),
         ("stand_down_waiting: 3", "stand_down_waiting: 10", "stand_down_waiting must be below call_up_waiting"),
         ("agents: [alice], for", "for", "`agents` goes with `by: named`"),
-        ("limit: 20, queue: orders", "limit: 20", "give a queue to go to, or an announcement"),
+        ("limit: 20, queue: orders", "limit: 20", "give a queue to go to, a flow to go on in, or"),
         ("levels: {network: 1}, if_wait_over_seconds: 90", "if_wait_over_seconds: 90", "a step changes something"),
         ("when: closed", "when: clsoed", "closed"),
     ],
