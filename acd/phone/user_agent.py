@@ -36,6 +36,7 @@ class UserAgent:
         credentials: Credentials | None,
         timers: SipTimers,
         on_request: Callable[[ServerTransaction], None],
+        *,
         local_port: int = 0,
     ) -> None:
         self.loop = asyncio.get_running_loop()
