@@ -86,8 +86,7 @@ class Phone:
             # Tables and frames are made now rather than while the first call is being answered.
             self._media.sound.frames(codec)
         registrar = await _resolve(self._host, self._port)
-        where = {"local_port": account.local_port}
-        agent = UserAgent(account.local_ip, account.user, credentials, self._timers, self._receive, **where)
+        agent = UserAgent(
             account.local_ip, account.user, credentials, self._timers, self._receive, local_port=account.local_port
         )
         self._agent = agent
