@@ -17,7 +17,7 @@ from pydantic import Field, field_validator, model_validator
 
 from acd.callback_settings import OutgoingSettings
 from acd.queue_settings import QueueSettings, RoutingSettings
-from acd.routing_site import check_routing
+from acd.routing_site import check_routing, refuse_what_has_moved
 from acd.secrets import read_secret_file
 from acd.setting_types import Language, MenuName, Name, Seconds, Section
 from acd.shipped import shipped_config
@@ -255,8 +255,10 @@ def load_settings(
     if overrides:
         layers.append(Source.of_data(dict(overrides), "command line"))
     source = merge(layers, whole=("calendars",))  # half a calendar of each would be neither
+    refuse_what_has_moved(source)
     settings = source.validate(Settings)
-    if problems := (*check_routing(settings.queues, settings.routing, source), *_outgoing(settings, source)):
+    checked = check_routing(settings.queues, settings.routing, settings.calendars, source)
+    if problems := (*checked, *_outgoing(settings, source)):
         raise ConfigurationError(problems)
     return settings if chosen is None else _beside(chosen.absolute().parent, settings)
 

@@ -20,6 +20,7 @@ from acd.domain.agent import NotReadyReason
 from acd.domain.call import CallStage, Reason
 from acd.domain.effects import RingAgent, TurnAway
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId, call_id_of
+from acd.domain.priorities import Attributes, attributes_asked_for
 from acd.domain.state import State
 from acd.service.identification import LOOKUP_LIMIT, Identification
 from acd.service.menu import MenuServices, MenuWalk, Route, SentOn
@@ -79,7 +80,7 @@ class CallFlow:
         caller = services.desk.classify(self._facts.caller_number, self._facts.caller_name)
         self._identification = Identification(services.desk, caller, self.call_id, services.submit)
         self._menu = self._new_menu()
-        self._attributes: Mapping[str, str] = {}  # noted in the menus
+        self._noted: Mapping[str, str] = {}  # in the menus
         self._place: cmd.EnqueueCall | None = None  # asked for last
         self._farewell: TurnAway | None = None
         self._wish: RingAgent | None = None  # the latest one not yet looked at
@@ -137,7 +138,7 @@ class CallFlow:
             path=call.ivr_path,
             flow=(name, version),
             language=call.language,
-            attributes=self._attributes,
+            attributes=self._noted,
             priority=self._place.priority if self._place else None,
             skills=dict(self._place.skills) if self._place else {},
         )
@@ -202,7 +203,7 @@ class CallFlow:
             self._services.submit(cmd.ReportNoAnswer(call_id=self.call_id, reservation_id=call.reservation_id))
 
     def _place_in(self, step: EnterQueue) -> cmd.EnqueueCall:
-        self._attributes = step.attributes
+        self._noted = step.attributes
         call = self._services.state.calls.get(self.call_id)  # sent on by a queue, it keeps its age
         queued_at = self._facts.queued_at or (call.queued_at if call else None)
         return cmd.EnqueueCall(
@@ -210,6 +211,7 @@ class CallFlow:
             queue=self._queue_of(step),
             priority=step.priority,
             skills=canonical(step.skills),
+            attributes=self._attributes(step.attributes),
             queued_at=queued_at or self._services.clock.now(),
         )
 
@@ -231,19 +233,25 @@ class CallFlow:
     def _place_kept(self, route: Route) -> cmd.EnqueueCall:
         """The channel carries the way through the menu, and with it the skills that were asked for there."""
         skills: Mapping[str, int] = {}
+        attributes: Mapping[str, str] = {}
         session = self._menu.kept(route)
         if session is not None:
             self._menu.record(session)
             step = interpreter.step_of(session)
             skills = step.skills if isinstance(step, EnterQueue) else session.skills
+            attributes = session.attributes
         return cmd.EnqueueCall(
             call_id=self.call_id,
             queue=QueueName(self._facts.queue),
             priority=self._facts.priority,
             skills=canonical(skills),
+            attributes=self._attributes(attributes),
             queued_at=self._facts.queued_at,
             is_back=True,
         )
+
+    def _attributes(self, known: Mapping[str, str]) -> Attributes:
+        return attributes_asked_for(self._services.state.queues.values(), known)
 
     async def _wait_for_agent(self, place: cmd.EnqueueCall, ivr_session: str) -> TurnAway | None:
         """To the end of the talk, and of the call; or until the queue wishes to be rid of this caller."""
