@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
 from acd.domain.people import OfferMode, PeopleRules, ReasonPolicy
-from acd.queue_settings import Language, Login, Name, Seconds, Section, Sentence
+from acd.setting_types import Language, Login, Name, Seconds, Section, Sentence
 
 ReasonName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 
@@ -30,6 +31,30 @@ class OfferModesSettings(Section):
 
     groups: Mapping[Name, OfferMode] = {}
     agents: Mapping[Login, OfferMode] = {}
+
+
+Code = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}$")]
+
+
+class WrapUpSettings(Section):
+    """`wrong_number` and `spam` leave no ticket; all other codes are the site's own."""
+
+    codes: Mapping[Code, Annotated[str, Field(min_length=1, max_length=60)]] = {
+        "solved": "Solved",
+        "follow_up": "To be followed up",
+        "information": "Information given",
+        "wrong_number": "Wrong number (no ticket)",
+        "spam": "Spam (no ticket)",
+    }
+    required: bool = False
+    extension_seconds: Seconds = timedelta(seconds=60)
+    most_extension_seconds: Seconds = timedelta(seconds=300)
+
+    @model_validator(mode="after")
+    def _possible(self) -> WrapUpSettings:
+        if self.required and not self.codes:
+            raise ValueError("a code is required, but there is none")
+        return self
 
 
 class PeopleSettings(Section):

@@ -11,6 +11,7 @@ from acd.domain.call import Call, IvrStep, Ring, Termination
 from acd.domain.caller import Caller, CallerContext
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId
 from acd.domain.people import OfferMode, Sentences
+from acd.domain.priorities import Attributes
 from acd.domain.queue import QueuePolicy, RoutingRules
 from routing.model import Requirements
 
@@ -109,6 +110,8 @@ class CallQueued(Event, frozen=True, kw_only=True):
     priority: int
     skills: Requirements
     queued_at: datetime
+    priority_reason: str = ""
+    attributes: Attributes = ()  # of the menu, that rules of priority ask for
     place_at: datetime | None = None
     step: int = 0
     rings: tuple[Ring, ...] = ()
@@ -133,12 +136,14 @@ class StepReached(Event, frozen=True, kw_only=True):
 
 
 class CallOverflowed(Event, frozen=True, kw_only=True):
-    """Not let into `queue`, or sent on from it. `to_queue` None: turned away with an announcement."""
+    """Not let into `queue`, or sent on from it: to `to_queue`, into the menu `to_flow`, or, with neither, turned away
+    with an announcement."""
 
     call_id: CallId
     queue: QueueName
     cause: str  # an OverflowCause, or `step`
     to_queue: QueueName | None
+    to_flow: str = ""
 
 
 class ReserveCalledUp(Event, frozen=True, kw_only=True):

@@ -37,6 +37,9 @@ def _holds(  # noqa: PLR0917  # each is a thing of its own
     match rule.cause:
         case OverflowCause.CLOSED:
             return policy.name not in state.doors and policy.hours is not None and not policy.hours.is_open(now)
+        case OverflowCause.HOLIDAY:
+            is_by_calendar = policy.hours is not None and policy.name not in state.doors
+            return is_by_calendar and policy.hours is not None and policy.hours.status(now) == "holiday"
         case OverflowCause.TOO_MANY_WAITING:
             return state.pool.waiting_in(policy.name) >= rule.limit
         case OverflowCause.NOBODY_LOGGED_IN:

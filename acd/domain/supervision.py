@@ -14,6 +14,7 @@ from acd.domain.call import Call, Ring
 from acd.domain.errors import WrongStateError
 from acd.domain.ids import CallId, QueueName
 from acd.domain.overflow import sentences_when_closed
+from acd.domain.priorities import Priority
 from acd.domain.queue import PreferredBy
 from acd.domain.turn import Rule, Turn
 from acd.domain.waiting_rules import progress, put_in_queue, step_timer
@@ -36,7 +37,7 @@ def move_call(turn: Turn, command: cmd.MoveCall) -> None:
         queued_at=call.queued_at,
         place_at=call.place_at,
     )
-    put_in_queue(turn, call, policy, place)
+    put_in_queue(turn, call, policy, place, Priority(call.priority, call.priority_reason))
     turn.wish(fx.RecordInteraction(call=turn.state.calls[call.call_id]))
 
 

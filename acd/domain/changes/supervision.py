@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def _call_prioritised(state: State, event: ev.CallPrioritised) -> None:
-    state.wait_anew(state.replace_call(event.call_id, event.at, priority=event.priority))
+    state.wait_anew(
+        state.replace_call(event.call_id, event.at, priority=event.priority, priority_reason="by a supervisor")
+    )
 
 
 def _call_kept(state: State, event: ev.CallKept) -> None:

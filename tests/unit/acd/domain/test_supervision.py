@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from msgspec.structs import replace
@@ -14,8 +14,8 @@ from acd.domain.agent import AgentState
 from acd.domain.call import CallStage, Reason, Result
 from acd.domain.errors import UnknownAgentError, UnknownQueueError, WrongStateError
 from acd.domain.ids import AgentId, QueueName
-from acd.domain.opening import OpeningHours, Window
 from acd.domain.queue import Overflow, OverflowCause
+from ivr.opening import OpeningHours, Window
 from tests.unit.acd.domain.floor import ALICE, BOB, FIRST, ORDERS, SECOND, SUPPORT, Floor, policy
 
 CLOSED = (("fr", "Fermé."),)
@@ -109,9 +109,8 @@ def test_a_closed_queue_turns_new_callers_away_and_serves_those_inside() -> None
 
 def _by_calendar(now: datetime) -> OpeningHours:
     """Open for one hour from `now`."""
-    opens = now.time()
-    window = Window(opens, time((opens.hour + 1) % 24, opens.minute))
-    return OpeningHours(zone="UTC", week=((window,),) * 7, special=())
+    opens = 60 * now.hour + now.minute
+    return OpeningHours(time_zone="UTC", week=((Window(opens, opens + 60),),) * 7)
 
 
 def test_opened_by_hand_goes_before_the_calendar() -> None:
