@@ -13,6 +13,7 @@ from acd.domain import (
     agent_rules,
     assignment,
     call_rules,
+    fallback_rules,
     offer_rules,
     phone_rules,
     reason_rules,
@@ -40,6 +41,7 @@ _RULES: dict[type[cmd.Command], Rule] = {
     **wrap_up_rules.RULES,
     **offer_rules.RULES,
     **supervision.RULES,
+    **fallback_rules.RULES,
 }
 
 _TIMERS = (agent_rules.timers, assignment.timers, waiting_rules.timers, reserves.timers, reason_rules.timers)
