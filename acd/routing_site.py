@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from acd.domain.ids import QueueName, agent_id_of
+from acd.domain.people import PeopleRules, WrapUpCode, WrapUpPolicy
 from acd.domain.priorities import PriorityRule
 from acd.domain.queue import Overflow, OverflowCause, PreferredRing, QueuePolicy, ReservePolicy, RoutingRules
+from acd.people_settings import PeopleSettings, people_rules_of
 from acd.queue_settings import (
     OverflowSettings,
     PrioritySettings,
@@ -80,8 +82,8 @@ class _Check:
                 before = queue.steps[index - 1] if index else None
                 if before is not None and step.after_seconds < before.after_seconds:
                     yield self.source.problem((*at, "after_seconds"), "a step cannot come before the one above it")
-                if before is not None and before.queue is not None:
-                    yield self.source.problem(at, "nothing comes after a step that sends the call to another queue")
+                if before is not None and (before.queue is not None or before.flow is not None):
+                    yield self.source.problem(at, "nothing comes after a step that sends the call elsewhere")
                 for skill in (*step.levels, *step.drop):
                     if skill not in known:
                         yield self._unknown(at, "skill", skill, known)
@@ -132,9 +134,12 @@ class _Check:
 # making --------------------------------------------------------------------------------------------------------
 
 
-def rules_of(routing: RoutingSettings) -> RoutingRules:
+def rules_of(routing: RoutingSettings, people: PeopleSettings | None = None) -> RoutingRules:
     return RoutingRules(
-        item_choice=routing.item_choice, priority_worth_seconds=routing.priority_worth_seconds, seed=routing.seed
+        item_choice=routing.item_choice,
+        priority_worth_seconds=routing.priority_worth_seconds,
+        seed=routing.seed,
+        people=people_rules_of(people) if people is not None else PeopleRules(),
     )
 
 
@@ -168,6 +173,14 @@ def policy_of(name: str, queue: QueueSettings, routing: RoutingSettings, calenda
         hours=calendars[queue.hours].hours if queue.hours else None,
         overflow=tuple(_overflow(rule) for rule in queue.overflow),
         pick_up=queue.pick_up,
+        wrap_up=WrapUpPolicy(
+            codes=tuple(WrapUpCode(code=code, label=label) for code, label in queue.wrap_up.codes.items()),
+            is_code_required=queue.wrap_up.required,
+            extension_time=queue.wrap_up.extension_seconds,
+            most_extension_time=queue.wrap_up.most_extension_seconds,
+        ),
+        offer_mode=queue.offer_mode,
+        whisper=tuple(queue.whisper.items()),
     )
 
 
@@ -195,6 +208,7 @@ def _step(step: StepSettings) -> Step:
         priority=step.priority,
         anyone=step.anyone,
         queue=step.queue or "",
+        flow=step.flow or "",
         at_once_if_nobody=step.at_once_if_nobody,
         if_wait_over=step.if_wait_over_seconds,
     )
@@ -214,5 +228,6 @@ def _overflow(rule: OverflowSettings) -> Overflow:
         cause=rule.when,
         limit=rule.limit or 0.0,
         queue=QueueName(rule.queue) if rule.queue else None,
+        flow=rule.flow or "",
         announcement=tuple(rule.announcement.items()),
     )

@@ -20,6 +20,8 @@ from msgspec import Struct
 
 from acd.domain.caller import Caller, CallerContext
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId
+from acd.domain.outgoing import FarEnd
+from acd.domain.people import OfferMode
 from acd.domain.priorities import Attributes
 from acd.domain.queue import OverflowCause, PreferredBy
 from acd.domain.talk import Consult, Handover, TalkMode
@@ -53,6 +55,7 @@ class Reason(StrEnum):
     FLOW_ENDED = "flow_ended"
     CHANNEL_GONE = "channel_gone"  # found missing at a resync with Asterisk
     SERVICE_ERROR = "service_error"
+    SERVED_ELSEWHERE = "served_elsewhere"  # came to its end in the switch's fallback queue
 
 
 class Termination(Struct, frozen=True):
@@ -114,7 +117,10 @@ class Call(Struct, frozen=True, kw_only=True):
     ring: int = 0  # the ring in force; after the last one it is for everybody
     ring_since: datetime | None = None
     left_queues: tuple[QueueName, ...] = ()  # sent on from: it is never sent back
+    offer_mode: OfferMode = OfferMode.RING  # of the latest reservation
+    offer_accepted_at: datetime | None = None
     turned_away: OverflowCause | None = None  # at the door of a queue; it hears why and ends
+    overflows: tuple[str, ...] = ()  # queue and cause of each, in order: "support:closed"
     reasons: tuple[str, ...] = ()  # why this agent, of the latest reservation
     talk_mode: TalkMode = TalkMode.TALKING
     held_by: str = ""  # a HeldBy while held
@@ -124,7 +130,7 @@ class Call(Struct, frozen=True, kw_only=True):
     consults: int = 0
     moves: int = 0  # how often the parties were put together anew: an end of a bridge in between was no hang-up
     handovers: tuple[Handover, ...] = ()  # who had it before, oldest first
-    forwarded_to: str = ""
+    forwarded_to: FarEnd | None = None
     ticket_number: str | None = None  # committed by an agent who had it before
 
     @property

@@ -10,6 +10,7 @@ from acd.domain.arrangement import Arrangement
 from acd.domain.call import Call
 from acd.domain.commands import Command
 from acd.domain.ids import AgentId, CallId, ReservationId
+from acd.domain.people import Whisper
 from acd.domain.talk import Consult
 
 
@@ -25,13 +26,16 @@ class RingAgent(Effect, frozen=True, kw_only=True):
     agent_id: AgentId
     extension: str
     offer_time: timedelta
+    is_auto_answer: bool = False
+    whisper: Whisper | None = None  # said to the agent before the bridge
 
 
 class TurnAway(Effect, frozen=True, kw_only=True):
-    """Say this to the caller, in their language if it is there, and end the call."""
+    """Say this to the caller, in their language if it is there, and end the call; with `flow`, on to that menu."""
 
     call_id: CallId
     announcement: tuple[tuple[str, str], ...]  # language and sentence
+    flow: str = ""
 
 
 class StopRinging(Effect, frozen=True, kw_only=True):

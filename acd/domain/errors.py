@@ -4,6 +4,10 @@
 ├── UnknownQueueError
 ├── NumberNotAllowedError
 ├── NotPermittedError
+├── UnknownReasonError        422
+├── UnknownWrapUpCodeError    422
+├── WrapUpCodeRequiredError   422
+├── WrapUpLimitError
 └── WrongStateError
 """
 
@@ -34,3 +38,19 @@ class NumberNotAllowedError(DomainError):
 
 class NotPermittedError(DomainError):
     error_id = "call.not_permitted"
+
+
+class UnknownReasonError(DomainError):
+    error_id = "reason.unknown"
+
+
+class UnknownWrapUpCodeError(DomainError):
+    error_id = "wrap_up.unknown_code"
+
+
+class WrapUpCodeRequiredError(DomainError):
+    error_id = "wrap_up.code_required"
+
+
+class WrapUpLimitError(DomainError):
+    error_id = "wrap_up.limit"

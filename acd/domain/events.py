@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 
@@ -10,6 +10,8 @@ from acd.domain.agent import AfterCall, AgentProfile
 from acd.domain.call import Call, IvrStep, Ring, Termination
 from acd.domain.caller import Caller, CallerContext
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId
+from acd.domain.outgoing import FarEnd
+from acd.domain.people import OfferMode, Sentences
 from acd.domain.priorities import Attributes
 from acd.domain.queue import QueuePolicy, RoutingRules
 from acd.domain.talk import Consult, Handover, TalkMode
@@ -47,8 +49,12 @@ class AgentBecameReady(Event, frozen=True, kw_only=True):
 
 
 class AgentBecameNotReady(Event, frozen=True, kw_only=True):
+    """`resumes`: for the phone's sake alone; ready again when it is back. `ticket`: of after-call work."""
+
     agent_id: AgentId
     reason: str
+    resumes: bool = False
+    ticket: str = ""
 
 
 class AfterCallChosen(Event, frozen=True, kw_only=True):
@@ -132,12 +138,14 @@ class StepReached(Event, frozen=True, kw_only=True):
 
 
 class CallOverflowed(Event, frozen=True, kw_only=True):
-    """Not let into `queue`, or sent on from it. `to_queue` None: turned away with an announcement."""
+    """Not let into `queue`, or sent on from it: to `to_queue`, into the menu `to_flow`, or, with neither, turned away
+    with an announcement."""
 
     call_id: CallId
     queue: QueueName
     cause: str  # an OverflowCause, or `step`
     to_queue: QueueName | None
+    to_flow: str = ""
 
 
 class ReserveCalledUp(Event, frozen=True, kw_only=True):
@@ -157,6 +165,7 @@ class CallReserved(Event, frozen=True, kw_only=True):
     agent_id: AgentId
     attempt: int
     reasons: tuple[str, ...]
+    mode: OfferMode = OfferMode.RING
 
 
 class AgentRang(Event, frozen=True, kw_only=True):
@@ -214,11 +223,21 @@ class ReservationCanceled(Event, frozen=True, kw_only=True):
 
 
 class TalkAdopted(Event, frozen=True, kw_only=True):
-    """A talk found under way: the service was restarted meanwhile. `after_call`: logged out, for an agent who is."""
+    """A talk found under way: the service was restarted meanwhile. `after_call`: logged out, for an agent who is.
+    `wait_seconds`: of a call that the switch's fallback queue gave to the agent."""
 
     call: Call
     agent_id: AgentId
     after_call: AfterCall | None
+    wait_seconds: float | None = None
+
+
+class CallServedElsewhere(Event, frozen=True, kw_only=True):
+    """The switch's fallback queue brought a call to its end, `call.is_answered` or not."""
+
+    call_id: CallId
+    call: Call
+    wait_seconds: float
 
 
 class TalkEnded(Event, frozen=True, kw_only=True):
@@ -257,6 +276,77 @@ class TicketCommitted(Event, frozen=True, kw_only=True):
     agent_id: AgentId
     ticket_number: str
     to_qualify: bool
+
+
+# people and their supervisors ----------------------------------------------------------------------------------
+
+
+class OfferAccepted(Event, frozen=True, kw_only=True):
+    """On the screen; the phone rings from now on."""
+
+    call_id: CallId
+    reservation_id: ReservationId
+    agent_id: AgentId
+
+
+class WrapUpExtended(Event, frozen=True, kw_only=True):
+    agent_id: AgentId
+    call_id: CallId
+    until: datetime
+    by_time: timedelta
+
+
+class ReasonLimitPassed(Event, frozen=True, kw_only=True):
+    """`limit`: `occurrence` or `shift`; `seconds`: how long it is."""
+
+    agent_id: AgentId
+    reason: str
+    limit: str
+    seconds: float
+
+
+class PhoneChanged(Event, frozen=True, kw_only=True):
+    """`trouble` "": the phone can be rung."""
+
+    agent_id: AgentId
+    trouble: str
+
+
+class CallMoved(Event, frozen=True, kw_only=True):
+    """By hand, out of `queue`; CallQueued follows."""
+
+    call_id: CallId
+    queue: QueueName
+    to_queue: QueueName
+
+
+class CallPrioritised(Event, frozen=True, kw_only=True):
+    call_id: CallId
+    queue: QueueName
+    priority: int
+
+
+class CallKept(Event, frozen=True, kw_only=True):
+    """Before all other rings from now on."""
+
+    call_id: CallId
+    queue: QueueName
+    ring: Ring
+
+
+class QueueDoorSet(Event, frozen=True, kw_only=True):
+    """`is_open` None: back to the calendar."""
+
+    queue: QueueName
+    is_open: bool | None
+    announcement: Sentences = ()
+
+
+class TextBroadcast(Event, frozen=True, kw_only=True):
+    text: str
+    sender: str
+    queue: QueueName | None
+    agents: tuple[AgentId, ...]
 
 
 # what people do with a talk --------------------------------------------------------------------------------------
@@ -345,7 +435,7 @@ class ConferenceEnded(Event, frozen=True, kw_only=True):
 class CallTransferred(Event, frozen=True, kw_only=True):
     """The agent of `handover` has it no more. Follows their TalkEnded.
 
-    `reservation_id` set: `to_agent` talks to the caller from now on (a consultation completed). Else with `number` it
+    `reservation_id` set: `to_agent` talks to the caller from now on (a consultation completed). Else with `far_end` it
     goes on there (`forwarded`), with `flow` into the menus, and without either a CallQueued follows.
     """
 
@@ -356,7 +446,7 @@ class CallTransferred(Event, frozen=True, kw_only=True):
     to_agent: AgentId | None = None
     reservation_id: ReservationId | None = None
     attempt: int = 0
-    number: str = ""
+    far_end: FarEnd | None = None
     flow: str = ""
 
 

@@ -8,6 +8,8 @@ from enum import StrEnum
 from msgspec import Struct
 
 from acd.domain.ids import AgentId, QueueName
+from acd.domain.outgoing import OutgoingRules
+from acd.domain.people import OfferMode, PeopleRules, Sentences, WrapUpPolicy
 from acd.domain.priorities import PriorityRule
 from ivr.opening import OpeningHours
 from routing import AgentChoice, Needs, PoolRules, QueueRules, Requirements
@@ -18,6 +20,7 @@ class PreferredBy(StrEnum):
     TICKET_OWNER = "ticket_owner"  # of the ticket whose number the caller keyed
     LAST_AGENT = "last_agent"  # who spoke to this caller last
     NAMED = "named"
+    SUPERVISOR = "supervisor"  # given by hand; not for configuration
 
 
 class PreferredRing(Struct, frozen=True, kw_only=True):
@@ -48,19 +51,28 @@ class OverflowCause(StrEnum):
 
 
 class Overflow(Struct, frozen=True, kw_only=True):
-    """At the door of a queue: when `cause` holds, on to another queue, or a sentence and the end of the call."""
+    """At the door of a queue: when `cause` holds, on to another queue, into a menu, or a sentence and the end."""
 
     cause: OverflowCause
     limit: float = 0.0  # of `too_many_waiting` calls, of `wait_too_long` seconds
     queue: QueueName | None = None
-    announcement: tuple[tuple[str, str], ...] = ()  # language and sentence, when there is no queue
+    announcement: tuple[tuple[str, str], ...] = ()  # language and sentence, when there is neither queue nor flow
+    flow: str = ""  # of the menus
+
+
+class Door(Struct, frozen=True, kw_only=True):
+    """A queue closed or opened by hand: it overrides the calendar until it is given back to it."""
+
+    is_open: bool
+    announcement: Sentences = ()  # of a closed one
 
 
 class RoutingRules(PoolRules, frozen=True, kw_only=True):
     """What holds for all queues together."""
 
     seed: int = 0  # of weighted random choices
-    outside_numbers: tuple[str, ...] = ()  # regular expressions: what agents may have dialled through the trunk
+    people: PeopleRules = PeopleRules()
+    outgoing: OutgoingRules = OutgoingRules()  # of numbers that agents have called
 
 
 class QueuePolicy(Struct, frozen=True, kw_only=True):
@@ -84,6 +96,9 @@ class QueuePolicy(Struct, frozen=True, kw_only=True):
     hours: OpeningHours | None = None
     overflow: tuple[Overflow, ...] = ()
     pick_up: bool = False  # agents may take a waiting call by hand
+    wrap_up: WrapUpPolicy = WrapUpPolicy()
+    offer_mode: OfferMode = OfferMode.RING
+    whisper: Sentences = ()  # to the agent, before the bridge
 
     def rules(self) -> QueueRules:
         return QueueRules(

@@ -15,6 +15,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from acd.domain.ids import AgentId, QueueName
+from acd.domain.outgoing import FarEnd
 
 
 class TalkMode(StrEnum):
@@ -39,14 +40,17 @@ class Consult(Struct, frozen=True, kw_only=True):
     """Somebody asked while the caller waits: an agent, an extension nobody is logged in at, or an outside number."""
 
     consult_id: str  # the call's id and a count
-    number: str  # extension or outside number
-    is_outside: bool
+    to: FarEnd
     started_at: datetime
     agent_id: AgentId | None = None
     was_ready: bool = False  # the agent's state before, which comes back after a mere consultation
     reason: str = ""
     stage: ConsultStage = ConsultStage.RINGING
     answered_at: datetime | None = None
+
+    @property
+    def is_outside(self) -> bool:
+        return bool(self.to.trunk)
 
 
 class Handover(Struct, frozen=True, kw_only=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
@@ -15,14 +14,13 @@ from acd.domain.call import Call, CallStage
 from acd.domain.consultation import arrange, consult_timer, end_consult
 from acd.domain.errors import NumberNotAllowedError, WrongStateError
 from acd.domain.ids import AgentId, QueueName
+from acd.domain.outgoing import FarEnd
 from acd.domain.state import State
 from acd.domain.talk import Consult, ConsultStage, HeldBy, TalkMode
 from acd.domain.turn import Rule, Turn
 
 CONSULT_TIME = timedelta(seconds=30)  # a consulted party rings so long; Dial keeps to it
 CONSULT_GRACE = timedelta(seconds=3)  # then the engine's own timer, for a lost session
-_NUMBER = re.compile(r"\+?[0-9*#]{2,24}")
-_EXTENSION = re.compile(r"[0-9]{2,8}")
 
 
 def own_talk(turn: Turn, agent_id: AgentId) -> Call:
@@ -155,15 +153,12 @@ def _consult(turn: Turn, call: Call, command: cmd.ConsultAgent) -> Consult:
     consult_id = f"{call.call_id}_c{call.consults + 1}"
     agent = turn.state.agent(command.to_agent) if command.to_agent else agent_at(turn.state, command.number)
     if agent is None:
-        is_outside = not _EXTENSION.fullmatch(command.number) or is_allowed_outside(turn.state, command.number)
-        if is_outside:
-            check_outside(turn.state, command.number)
-        return Consult(consult_id=consult_id, number=command.number, is_outside=is_outside, started_at=turn.now)
+        far_end = reachable(turn.state, command.number)
+        return Consult(consult_id=consult_id, to=far_end, started_at=turn.now)
     be_free(agent, command.agent_id)
     return Consult(
         consult_id=consult_id,
-        number=agent.profile.extension,
-        is_outside=False,
+        to=FarEnd(number=agent.profile.extension),
         started_at=turn.now,
         agent_id=agent.agent_id,
         was_ready=agent.state is AgentState.READY,
@@ -187,16 +182,13 @@ def be_free(agent: Agent, asking: AgentId) -> None:
         raise WrongStateError(f"{agent.profile.name} is {agent.state}")
 
 
-def check_outside(state: State, number: str) -> None:
-    """Raises NumberNotAllowedError."""
-    if not is_allowed_outside(state, number):
-        raise NumberNotAllowedError("this number is not among those that may be dialled (transfers.outside_numbers)")
-
-
-def is_allowed_outside(state: State, number: str) -> bool:
-    """Only what the site has allowed: whoever takes over an agent's session must not ring expensive numbers."""
-    is_number = _NUMBER.fullmatch(number) is not None
-    return is_number and any(re.fullmatch(pattern, number) for pattern in state.rules.outside_numbers)
+def reachable(state: State, number: str) -> FarEnd:
+    """Only what the site has allowed: whoever takes over an agent's session must not ring expensive numbers. Raises
+    NumberNotAllowedError."""
+    far_end = state.rules.outgoing.far_end(number, number if number.startswith("+") else None)
+    if far_end is None:
+        raise NumberNotAllowedError("this number is not among those that may be called (outgoing.allow)")
+    return far_end
 
 
 def report_consult_answer(turn: Turn, command: cmd.ReportConsultAnswer) -> None:

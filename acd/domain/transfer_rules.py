@@ -16,11 +16,12 @@ from acd.domain.call_rules import close_talk
 from acd.domain.consultation import arrange, consult_timer, end_consult
 from acd.domain.errors import NotPermittedError, WrongStateError
 from acd.domain.ids import AgentId, reservation_id_of
+from acd.domain.outgoing import FarEnd
 from acd.domain.priorities import Priority
 from acd.domain.talk import Consult, ConsultStage, Destination, Handover, TalkMode
-from acd.domain.talk_rules import answered_consult, be_free, check_outside, own_talk, queue_of
+from acd.domain.talk_rules import answered_consult, be_free, own_talk, queue_of, reachable
 from acd.domain.turn import Rule, Turn
-from acd.domain.waiting_rules import put_into_queue
+from acd.domain.waiting_rules import put_in_queue
 
 KEPT_TIME = timedelta(seconds=60)  # a call sent to one agent is kept for them so long, then its queue has it again
 _PRESENT = frozenset({AgentState.READY, AgentState.RESERVED, AgentState.TALKING, AgentState.WRAP_UP})
@@ -36,11 +37,12 @@ def transfer_call(turn: Turn, command: cmd.TransferCall) -> None:
         raise WrongStateError("say one place to send the call to: an agent, a queue, a flow or a number")
     if to.queue is not None:
         turn.state.queue(to.queue)
-    if to.number:
-        check_outside(turn.state, to.number)
+    far_end = reachable(turn.state, to.number) if to.number else None
+    if far_end is not None and not far_end.trunk:
+        raise WrongStateError("that is an extension: send the call to the agent there, or consult it")
     if to.agent_id is not None:
         _can_be_sent_to(turn, call, to.agent_id)
-    _send(turn, call, to, title=command.title, note=command.note)
+    _send(turn, call, to, title=command.title, note=command.note, far_end=far_end)
 
 
 def _can_be_sent_to(turn: Turn, call: Call, agent_id: AgentId) -> None:
@@ -60,8 +62,9 @@ def _send(
     note: str = "",
     how: str = "",
     taker: Agent | None = None,
+    far_end: FarEnd | None = None,
 ) -> None:
-    """`taker`: whose phone rings at once, asking no queue."""
+    """`taker`: whose phone rings at once, asking no queue. `far_end`: of `to.number`."""
     before = call
     end_consult(turn, call, "transferred", TalkMode.TALKING)
     kind, name = _named(turn, to) if taker is None else (how, taker.profile.name)
@@ -72,7 +75,7 @@ def _send(
         agent_id=call.agent_id or AgentId(""),
         handover=_handover(turn, call, (kind, name), title=title, note=note),
         to_agent=to.agent_id,
-        number=to.number,
+        far_end=far_end,
         flow=to.flow,
     )
     close_talk(turn, turn.state.calls[call.call_id])
@@ -124,7 +127,7 @@ def _back_to_queue(turn: Turn, before: Call, to: Destination, taker: Agent | Non
     )
     priority = Priority(before.priority, before.priority_reason)
     rings = (Ring((to.agent_id,), KEPT_TIME),) if to.agent_id is not None else ()
-    put_into_queue(turn, call, policy, place, priority=priority, first=rings, taker=taker)
+    put_in_queue(turn, call, policy, place, priority, first=rings, taker=taker)
 
 
 def report_forward_failed(turn: Turn, command: cmd.ReportForwardFailed) -> None:
@@ -149,7 +152,7 @@ def complete_transfer(turn: Turn, command: cmd.CompleteTransfer) -> None:
 def hand_over(turn: Turn, call: Call, consult: Consult, *, title: str = "", note: str = "") -> None:
     """Caller and consulted party go on without this agent."""
     consulted = turn.state.agents.get(consult.agent_id) if consult.agent_id else None
-    name = consulted.profile.name if consulted else consult.number
+    name = consulted.profile.name if consulted else consult.to.number
     attempt = call.attempts + 1
     if call.talk_mode is TalkMode.CONFERENCE and call.agent_id is not None:
         turn.happened(
@@ -166,7 +169,7 @@ def hand_over(turn: Turn, call: Call, consult: Consult, *, title: str = "", note
         to_agent=consult.agent_id,
         reservation_id=reservation_id_of(call.call_id, attempt) if consulted else None,
         attempt=attempt,
-        number="" if consulted else consult.number,
+        far_end=None if consulted else consult.to,
     )
     close_talk(turn, call)
     turn.happened(transferred)
@@ -193,7 +196,7 @@ def report_agent_gone(turn: Turn, command: cmd.ReportAgentGone) -> None:
     elif consult.agent_id is not None:
         _send(turn, call, Destination(agent_id=consult.agent_id))
     elif consult.is_outside:
-        _send(turn, call, Destination(number=consult.number))
+        _send(turn, call, Destination(number=consult.to.number), far_end=consult.to)
     else:
         _send(turn, call, Destination(queue=queue_of(call)))
 

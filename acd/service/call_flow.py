@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,12 +25,21 @@ from acd.domain.ids import AgentId, CallId, QueueName, ReservationId, call_id_of
 from acd.domain.priorities import Attributes, attributes_asked_for
 from acd.domain.talk import HeldBy, TalkMode
 from acd.service.identification import LOOKUP_LIMIT, Identification
-from acd.service.menu import MenuServices, MenuWalk, Route
-from acd.service.ports import CallerChannel, CallerHungUpError, Clock, Desk, DeskError, DialStatus, Stage
+from acd.service.menu import MenuServices, MenuWalk, Route, SentOn
+from acd.service.ports import (
+    CallerChannel,
+    CallerHungUpError,
+    Clock,
+    Desk,
+    DeskError,
+    DialStatus,
+    PromptsError,
+    Stage,
+)
 from acd.service.talk import CallersPart, Next
 from acd.service.talk_legs import LegServices, state_of
 from ivr import interpreter
-from ivr.model import EnterQueue, HangUp, PromptRef
+from ivr.model import EnterQueue, HangUp, PromptRef, Session
 from routing.model import canonical
 
 log = structlog.get_logger(__name__)
@@ -51,7 +61,7 @@ class FlowServices(LegServices):
     desk: Desk
     menus: MenuServices
     route_of: Callable[[str], Route]  # by called number; raises LookupError
-    flow_of: Callable[[str], Route | None]  # by its name
+    flow_named: Callable[[str], Route]  # raises LookupError
     default_language: str
 
 
@@ -83,7 +93,9 @@ class CallFlow:
         self.call_id: CallId = call_id_of(self.linkedid)
         caller = services.desk.classify(self._facts.caller_number, self._facts.caller_name)
         self._identification = Identification(services.desk, caller, self.call_id, services.submit)
-        self._menu = MenuWalk(channel, services.menus, self.call_id, self._identification)
+        self._menu = self._new_menu()
+        self._noted: Mapping[str, str] = {}  # in the menus
+        self._place: cmd.EnqueueCall | None = None  # asked for last
         self._farewell: TurnAway | None = None
         self._wish: RingAgent | None = None  # the latest one not yet looked at
         self._wished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -98,8 +110,8 @@ class CallFlow:
         if self._facts.stage == Stage.HELD:
             await adopt_talk(self._services, self.linkedid, mode=TalkMode.HELD)
             self._start(route)
-            if call_id_of(self.linkedid) in self._services.state.calls:
-                await self._go_on(await self.part.go_on(), route)
+            if self.call_id in self._services.state.calls:
+                await self._go_on_talking()
                 return
         has_talked = self._facts.was_answered and self._facts.stage != Stage.TRANSFERRED
         if has_talked or self._facts.stage == Stage.TALKING:
@@ -108,19 +120,54 @@ class CallFlow:
             await self._end_after_talk()
             return
         self._start(route)
+        route = self._route_inside(route)
         lookup = self._services.tasks.start(self._identification.find(self._facts.ticket), "identify_caller")
         if self._facts.stage in _WAITS and self._knows_queue():
             self._settle_ring()
             await lookup
-            await self._wait_for_agent(self._place_kept(route), self._facts.ivr_session, route)
-            return
-        session, step = await self._menu.walk(route, lookup)
+            wish = await self._wait_for_agent(self._place_kept(route), self._facts.ivr_session)
+        else:
+            wish = await self._through(await self._menu.walk(route, lookup), lookup)
+        await self._as_wished(wish, lookup)
+
+    async def _as_wished(self, wish: TurnAway | None, lookup: asyncio.Task[None]) -> None:
+        while wish is not None:
+            wish = await self._sent_on(wish, lookup)
+
+    async def _through(
+        self, walked: tuple[Session, EnterQueue | HangUp], lookup: asyncio.Task[None]
+    ) -> TurnAway | None:
+        """Where the menus lead: to the end of the call, or into a queue. What comes back is that queue's wish."""
+        session, step = walked
         if isinstance(step, HangUp):
             self._services.submit(cmd.EndCall(call_id=self.call_id, reason=Reason.FLOW_ENDED))
             await self._channel.finish()
-            return
+            return None
         await lookup  # the agent's screen shows who calls
-        await self._wait_for_agent(self._place_in(step), interpreter.dump(session), route)
+        return await self._wait_for_agent(self._place_in(step), interpreter.dump(session))
+
+    async def _sent_on(self, wish: TurnAway, lookup: asyncio.Task[None]) -> TurnAway | None:
+        """The queue does not keep this caller: on into a menu, or a sentence and the end."""
+        try:
+            route = self._services.flow_named(wish.flow) if wish.flow else None
+        except LookupError:
+            log.warning("flow_of_queue_unknown", call_id=self.call_id, flow=wish.flow)
+            route = None
+        call = self._services.state.calls.get(self.call_id)
+        if route is None or call is None:
+            await self._say_farewell(wish)
+            return None
+        name, _, version = call.flow.partition("@")
+        menu = self._menu = self._new_menu()
+        brought = SentOn(
+            path=call.ivr_path,
+            flow=(name, version),
+            language=call.language,
+            attributes=self._noted,
+            priority=self._place.priority if self._place else None,
+            skills=dict(self._place.skills) if self._place else {},
+        )
+        return await self._through(await menu.walk(route, lookup, brought), lookup)
 
     def key_pressed(self, key: str) -> None:
         """The switch heard a key of the caller's."""
@@ -143,6 +190,9 @@ class CallFlow:
         if not self._wished.done():
             self._wished.set_result(None)
 
+    def _new_menu(self) -> MenuWalk:
+        return MenuWalk(self._channel, self._services.menus, self.call_id, self._identification)
+
     # arriving ------------------------------------------------------------------------------------------------
 
     def _start(self, route: Route) -> None:
@@ -159,6 +209,16 @@ class CallFlow:
             )
         )
 
+    def _route_inside(self, route: Route) -> Route:
+        """Of a caller who is back: the menu they were in may be another than their number's, if a queue sent them."""
+        name = interpreter.flow_of(self._facts.ivr_session)
+        if self._facts.stage != Stage.IVR or not name or name == route.flow.name:
+            return route
+        try:
+            return self._services.flow_named(name)
+        except LookupError:
+            return route
+
     # waiting, ringing, talking -------------------------------------------------------------------------------
 
     def _settle_ring(self) -> None:
@@ -168,13 +228,16 @@ class CallFlow:
             self._services.submit(cmd.ReportNoAnswer(call_id=self.call_id, reservation_id=call.reservation_id))
 
     def _place_in(self, step: EnterQueue) -> cmd.EnqueueCall:
+        self._noted = step.attributes
+        call = self._services.state.calls.get(self.call_id)  # sent on by a queue, it keeps its age
+        queued_at = self._facts.queued_at or (call.queued_at if call else None)
         return cmd.EnqueueCall(
             call_id=self.call_id,
             queue=self._queue_of(step),
             priority=step.priority,
             skills=canonical(step.skills),
             attributes=self._attributes(step.attributes),
-            queued_at=self._facts.queued_at or self._services.clock.now(),
+            queued_at=queued_at or self._services.clock.now(),
         )
 
     def _queue_of(self, step: EnterQueue) -> QueueName:
@@ -215,16 +278,19 @@ class CallFlow:
     def _attributes(self, known: Mapping[str, str]) -> Attributes:
         return attributes_asked_for(self._services.state.queues.values(), known)
 
-    async def _wait_for_agent(self, place: cmd.EnqueueCall, ivr_session: str, route: Route) -> None:
+    async def _wait_for_agent(self, place: cmd.EnqueueCall, ivr_session: str) -> TurnAway | None:
+        """To the end of the talk, and of the call; or until the queue, or an agent, sends this caller elsewhere."""
+        self._place = place
         await self._channel.set_state(**self._state_of(place), ivr_session=ivr_session)
         self._services.submit(place)
-        await self._wait(route)
+        return await self._wait()
 
-    async def _wait(self, route: Route) -> None:
+    async def _wait(self) -> TurnAway | None:
         while True:
             if self._farewell is not None:
-                await self._say_farewell(self._farewell)
-                return
+                farewell, self._farewell = self._farewell, None
+                self._wished = asyncio.get_running_loop().create_future()
+                return farewell
             if not self._wished.done():
                 await self._channel.start_music()
             await self._channel.idle_until(self._wished)
@@ -236,40 +302,28 @@ class CallFlow:
             if what_next is Next.QUEUE:
                 await self._is_back_in_queue()
             elif what_next is not None:
-                await self._go_on(what_next, route)
-                return
+                return await self._after_talk(what_next)
+
+    async def _go_on_talking(self) -> None:
+        """A caller on hold is back under control."""
+        lookup = self._services.tasks.start(self._identification.find(self._facts.ticket), "identify_caller")
+        await self._as_wished(await self._after_talk(await self.part.go_on()), lookup)
 
     async def _is_back_in_queue(self) -> None:
         """An agent has sent the caller there, and the engine has put the call in."""
         if call := self._services.state.calls.get(self.call_id):
             await self._channel.set_state(**state_of(call, Arrangement.AWAY))
 
-    async def _go_on(self, what_next: Next, route: Route) -> None:
-        """After a talk."""
+    async def _after_talk(self, what_next: Next) -> TurnAway | None:
         if what_next is Next.QUEUE:
             await self._is_back_in_queue()
-            await self._wait(route)
-        elif what_next is Next.MENU:
-            await self._walk_again(route)
-        else:
-            self._services.submit(cmd.EndCall(call_id=self.call_id, reason=Reason.AGENT_HUNG_UP))
-            await self._channel.finish()
-
-    async def _walk_again(self, route: Route) -> None:
-        """An agent has sent the caller into a menu, from its start."""
-        call = self._services.state.calls[self.call_id]
-        chosen = self._services.flow_of(call.handovers[-1].to_name) if call.handovers else None
-        known = self._services.tasks.start(self._identification.find(call.keyed_ticket or ""), "identify_caller")
-        chosen = Route(flow=(chosen or route).flow, language=call.language or route.language)
-        menu = MenuWalk(self._channel, self._services.menus, self.call_id, self._identification, call.ivr_path)
-        session, step = await menu.walk(chosen, known)
-        if isinstance(step, HangUp):
-            self._services.submit(cmd.EndCall(call_id=self.call_id, reason=Reason.FLOW_ENDED))
-            await self._channel.finish()
-            return
-        place = self._place_in(step)
-        place = replace(place, queued_at=self._services.clock.now(), place_at=self._facts.queued_at)
-        await self._wait_for_agent(place, interpreter.dump(session), chosen)
+            return await self._wait()
+        call = self._services.state.calls.get(self.call_id)
+        if what_next is Next.MENU and call is not None and call.handovers:
+            return TurnAway(call_id=self.call_id, announcement=(), flow=call.handovers[-1].to_name)
+        self._services.submit(cmd.EndCall(call_id=self.call_id, reason=Reason.AGENT_HUNG_UP))
+        await self._channel.finish()
+        return None
 
     async def _say_farewell(self, wish: TurnAway) -> None:
         sentences = dict(wish.announcement)
@@ -277,6 +331,8 @@ class CallFlow:
         language = call.language if call and call.language in sentences else next(iter(sentences), "")
         if language:
             prompt = PromptRef(language, sentences[language])
+            with suppress(PromptsError):  # words of a supervisor's, from before a restart, are made again
+                await self._services.menus.prompts.prepare([prompt])
             await self._channel.play(self._services.menus.prompts.sounds_of([prompt]))
         self._services.submit(cmd.EndCall(call_id=self.call_id, reason=Reason.FLOW_ENDED))
         await self._channel.finish()
@@ -317,7 +373,7 @@ class CallFlow:
         """An agent spoke to this caller and hung up while no service looked on."""
         call = self._services.state.calls.get(self.call_id)
         if call is not None and call.stage is CallStage.TALKING and arrangement_of(call) in _APART:
-            await self._go_on(await self.part.go_on(), self._services.route_of(self._facts.called_number))
+            await self._go_on_talking()
             return
         if call is not None and call.reservation_id is not None:
             self._services.submit(cmd.ReportAnswer(call_id=self.call_id, reservation_id=call.reservation_id))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,6 +15,7 @@ from acd.domain.caller import Caller, CallerContext
 from acd.domain.commands import Command
 from acd.domain.effects import CommitTicket
 from acd.domain.events import Event
+from acd.domain.outgoing import FarEnd
 from ivr.model import PromptRef
 
 T = TypeVar("T")
@@ -50,6 +51,12 @@ class DeskError(Exception):
     """The desk (contacts, tickets) could not be asked or written."""
 
     error_id = "desk.error"
+
+
+class PromptsError(Exception):
+    """A sound cannot be made."""
+
+    error_id = "prompt.unavailable"
 
 
 class Clock(ABC):
@@ -191,12 +198,14 @@ class CallerChannel(ABC):
         leader leaves, all others are sent out."""
         raise NotImplementedError
 
-    async def dial_out(self, number: str, offer_time: timedelta, *, is_outside: bool, is_consult: bool) -> DialStatus:
-        """Ring a number and stay until it is over: an outside one through the trunk, else a phone of ours.
-
-        `is_consult`: hear it ring (not music); should this leg hang up first, the other one is brought to the desk.
-        """
+    async def consult(self, to: FarEnd, limit: timedelta) -> DialStatus:
+        """As `dial_out`, from a leg at the desk. Should this leg hang up first, the other is brought to the desk."""
         raise NotImplementedError
+
+    @abstractmethod
+    async def dial_out(self, to: FarEnd, limit: timedelta) -> DialStatus:
+        """Ring somebody who is no agent, for `limit` at most, and stay until it is over, as `dial` does. The caller
+        hears what the other side sends."""
 
     def heard_answer(self) -> None:  # noqa: B027  # a hint: those who have no use for it leave it
         """The switch says that the phone now dialled has been answered: nobody need ask how the ringing ended."""
@@ -265,7 +274,23 @@ class LegHeld:
     is_held: bool
 
 
-TelephonyFact = LegRinging | LegAnswered | CallerGone | LiveChannels | KeyPressed | LegGone | LegHeld
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FallbackCall:
+    """A caller of the switch's own fallback queue: nobody answered yet and gone, talking, or over. Told after each
+    (re)connection, those that are over before `LiveChannels`, those who talk after it."""
+
+    linkedid: str
+    called_number: str
+    caller_number: str
+    queue: str
+    started_at: datetime
+    queued_at: datetime
+    extension: str = ""  # of the phone that answered
+    answered_at: datetime | None = None
+    ended_at: datetime | None = None  # None: they talk
+
+
+TelephonyFact = LegRinging | LegAnswered | CallerGone | LiveChannels | KeyPressed | FallbackCall | LegGone | LegHeld
 
 
 class Telephony(ABC):
@@ -318,6 +343,44 @@ class Telephony(ABC):
     @abstractmethod
     async def play_digits(self, linkedid: str, leg: str | None, digits: str) -> None:
         """Send keys to the leg; None: to the caller."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class StandIn:
+    """A phone that the switch's own queue may ring while no service is there. A lower penalty is rung first."""
+
+    extension: str
+    name: str = ""
+    penalty: int = 0
+
+
+class FallbackQueues(ABC):
+    """Queues of the switch's own, one for each of ours, for the time without a service. What is put into them outlives
+    this process and the switch's restart. Every method raises TelephonyError when the switch cannot be asked."""
+
+    @abstractmethod
+    async def members(self) -> dict[str, dict[str, StandIn]]:
+        """By queue, by extension. Queues that the switch does not have are not there."""
+
+    @abstractmethod
+    async def add(self, queue: str, member: StandIn) -> None:
+        """Also in place of one with the same extension."""
+
+    @abstractmethod
+    async def remove(self, queue: str, extension: str) -> None:
+        """Not being there is no error."""
+
+    @abstractmethod
+    async def waiting(self) -> list[str]:
+        """Linkedids of the callers in these queues whom nobody has answered, in their order."""
+
+    @abstractmethod
+    async def give_back(self, linkedid: str) -> bool:
+        """Let a waiting caller ask for a service again, with the age kept. False: answered or gone meanwhile."""
+
+    @abstractmethod
+    async def forget(self, linkedid: str) -> None:
+        """What was told of this call as `FallbackCall` is accounted for: it need not be told again."""
 
 
 class Desk(ABC):
@@ -379,6 +442,11 @@ class Prompts(ABC):
     async def speak(self, prompts: Sequence[PromptRef], *, within: timedelta) -> None:
         """Make the sounds of values (`spoken_now`) that are not there. Returns at `within` at the latest; what could
         not be made is no error: `sounds_of` goes without it."""
+
+    @abstractmethod
+    async def prepare(self, prompts: Iterable[PromptRef]) -> Mapping[PromptRef, str]:
+        """Make the sounds of prompts that are not there; `sounds_of` has them afterwards. The path of each. Raises
+        PromptsError."""
 
 
 class Lookups(ABC):

@@ -17,6 +17,7 @@ from acd.domain import commands as cmd
 from acd.domain.arrangement import Arrangement, arrangement_of
 from acd.domain.call import Call, CallStage
 from acd.domain.ids import CallId, call_id_of
+from acd.domain.outgoing import FarEnd
 from acd.domain.talk import ConsultStage
 from acd.domain.talk_rules import CONSULT_TIME
 from acd.service.ports import CallerChannel, DialStatus, JoinStatus, Stage
@@ -162,12 +163,14 @@ class CallersPart(_Leg):
         """True when they have talked."""
         await self._channel.set_state(stage=Stage.TALKING)
         await self._music(False)
+        to = call.forwarded_to
+        if to is None:
+            return True
         if call.handovers[-1].to == "consulted":
-            is_ours = self._services.telephony.leg_of(self.linkedid, call.forwarded_to) is not None
-            status = await self._join(call.forwarded_to if is_ours else "", call, comes_back=False)
+            status = await self._join("" if to.trunk else to.number, call, comes_back=False)
             has_talked, cause = status is JoinStatus.OVER, "hung_up"
         else:
-            ended = await self._channel.dial_out(call.forwarded_to, FORWARD_TIME, is_outside=True, is_consult=False)
+            ended = await self._channel.dial_out(to, FORWARD_TIME)
             has_talked, cause = ended is DialStatus.ANSWERED, CAUSES.get(ended, "failed")
         if has_talked:
             return True
@@ -201,7 +204,7 @@ class DeskLeg(_Leg):
 
     async def _goes_where_it_belongs(self, call: Call) -> bool:
         """False: nobody needs this leg any more."""
-        if call.stage is CallStage.FORWARDED and call.forwarded_to and self._is(call.forwarded_to):
+        if call.stage is CallStage.FORWARDED and call.forwarded_to is not None and self._is(call.forwarded_to):
             await self._rest()  # the caller is on the way to it
             return True
         arrangement = arrangement_of(call)
@@ -215,8 +218,8 @@ class DeskLeg(_Leg):
             return True
         return False
 
-    def _is(self, number: str) -> bool:
-        return self._extension in {"", number}
+    def _is(self, far_end: FarEnd) -> bool:
+        return self._extension == ("" if far_end.trunk else far_end.number)
 
     async def _as_agent(self, call: Call, arrangement: Arrangement) -> None:
         consult = call.consult
@@ -231,9 +234,7 @@ class DeskLeg(_Leg):
             await self._rest()
         else:
             self._has_dialled = consult.consult_id
-            status = await self._channel.dial_out(
-                consult.number, CONSULT_TIME, is_outside=consult.is_outside, is_consult=True
-            )
+            status = await self._channel.consult(consult.to, CONSULT_TIME)
             self._consult_over(call, CAUSES.get(status, "hung_up"))
 
     def _consult_over(self, before: Call, cause: str) -> None:

@@ -61,7 +61,7 @@ def room_of(call_id: CallId) -> str:
 
 def extension_of(consult: Consult) -> str:
     """Under which `Telephony.leg_of` knows the consulted party."""
-    return "" if consult.is_outside else consult.number
+    return "" if consult.is_outside else consult.to.number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

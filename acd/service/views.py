@@ -12,7 +12,8 @@ from acd.domain.call import Call, IvrStep
 from acd.domain.caller import CallerContext, ContactCard
 from acd.domain.ids import AgentId
 from acd.domain.metrics import QueueFigures, average_handle_time, average_speed_of_answer, service_level
-from acd.domain.queue import QueuePolicy
+from acd.domain.people import WrapUpPolicy
+from acd.domain.queue import Door, QueuePolicy
 from acd.domain.talk import Handover
 
 
@@ -29,6 +30,9 @@ class AgentView(Struct, frozen=True, kw_only=True):
     queue: str | None
     wrap_up_until: datetime | None
     after_call: str | None  # "not_ready" or "logged_out", chosen during the call
+    phone_trouble: str  # "", phone_unregistered or do_not_disturb
+    limits_passed: tuple[str, ...]  # of the reason: "occurrence", "shift"
+    ticket: str  # being worked on after its call
 
 
 class CallView(Struct, frozen=True, kw_only=True):
@@ -66,6 +70,9 @@ class CallView(Struct, frozen=True, kw_only=True):
     agent_name: str
     consult: ConsultView | None
     handovers: tuple[Handover, ...]  # who had the call before, and what they wrote
+    offer_mode: str  # ring, accept (on the screen, then the phone rings) or auto_answer
+    offer_accepted_at: datetime | None
+    wrap_up: WrapUpView
 
 
 class ConsultView(Struct, frozen=True, kw_only=True):
@@ -74,6 +81,20 @@ class ConsultView(Struct, frozen=True, kw_only=True):
     agent_id: str | None
     stage: str  # ringing, talking, parked
     started_at: datetime
+
+
+class CodeView(Struct, frozen=True, kw_only=True):
+    code: str
+    label: str
+
+
+class WrapUpView(Struct, frozen=True, kw_only=True):
+    """What the queue wants to know at the end. `codes` empty: any code may be given."""
+
+    codes: tuple[CodeView, ...]
+    is_code_required: bool
+    extension_seconds: float
+    most_extension_seconds: float
 
 
 class TicketDraftView(Struct, frozen=True, kw_only=True):
@@ -101,6 +122,7 @@ class QueueView(Struct, frozen=True, kw_only=True):
     service_level_seconds: float
     average_speed_of_answer_seconds: float | None
     average_handle_time_seconds: float | None
+    door: str  # "closed" or "open" by hand, "" when the calendar rules
 
 
 def agent_view(agent: Agent, call: Call | None) -> AgentView:
@@ -117,6 +139,9 @@ def agent_view(agent: Agent, call: Call | None) -> AgentView:
         queue=call.queue if call else None,
         wrap_up_until=agent.wrap_up_until,
         after_call=agent.after_call.state if agent.after_call else None,
+        phone_trouble=agent.phone_trouble,
+        limits_passed=agent.limits_passed,
+        ticket=agent.ticket,
     )
 
 
@@ -158,6 +183,9 @@ def call_view(call: Call, policy: QueuePolicy | None, agents: Mapping[AgentId, A
         agent_name=leader.profile.name if leader else "",
         consult=_consult_view(call, agents or {}),
         handovers=call.handovers,
+        offer_mode=call.offer_mode,
+        offer_accepted_at=call.offer_accepted_at,
+        wrap_up=wrap_up_view(policy.wrap_up if policy else WrapUpPolicy()),
     )
 
 
@@ -166,11 +194,20 @@ def _consult_view(call: Call, agents: Mapping[AgentId, Agent]) -> ConsultView | 
         return None
     asked = agents.get(call.consult.agent_id) if call.consult.agent_id else None
     return ConsultView(
-        number=call.consult.number,
+        number=call.consult.to.number,
         name=asked.profile.name if asked else "",
         agent_id=call.consult.agent_id,
         stage=call.consult.stage,
         started_at=call.consult.started_at,
+    )
+
+
+def wrap_up_view(wrap_up: WrapUpPolicy) -> WrapUpView:
+    return WrapUpView(
+        codes=tuple(CodeView(code=each.code, label=each.label) for each in wrap_up.codes),
+        is_code_required=wrap_up.is_code_required,
+        extension_seconds=wrap_up.extension_time.total_seconds(),
+        most_extension_seconds=wrap_up.most_extension_time.total_seconds(),
     )
 
 
@@ -190,7 +227,9 @@ def draft_title(call: Call, queue_label: str) -> str:
     return f"{queue_label or 'Call'}: {who}"
 
 
-def queue_view(policy: QueuePolicy, figures: QueueFigures, waiting: list[Call], now: datetime) -> QueueView:
+def queue_view(
+    policy: QueuePolicy, figures: QueueFigures, waiting: list[Call], now: datetime, door: Door | None = None
+) -> QueueView:
     """`waiting`: the calls of this queue that are waiting or reserved."""
     oldest = min((call.queued_at for call in waiting if call.queued_at), default=None)
     return QueueView(
@@ -211,4 +250,5 @@ def queue_view(policy: QueuePolicy, figures: QueueFigures, waiting: list[Call], 
         service_level_seconds=policy.service_level_time.total_seconds(),
         average_speed_of_answer_seconds=average_speed_of_answer(figures),
         average_handle_time_seconds=average_handle_time(figures),
+        door="" if door is None else "open" if door.is_open else "closed",
     )

@@ -13,6 +13,7 @@ from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+from acd.domain.outgoing import FarEnd
 from acd.service.ports import (
     CallerChannel,
     CallerGone,
@@ -335,6 +336,10 @@ class FakeChannel(CallerChannel):
         return happens.result()
 
     async def dial(self, extension: str, offer_time: timedelta) -> DialStatus:
+        return await self._dial(extension, offer_time, extension)
+
+    async def _dial(self, extension: str, offer_time: timedelta, key: str) -> DialStatus:
+        """`key`: under which the switch knows the leg."""
         self._check()
         self.has_music = False
         self.dialled.append(extension)
@@ -342,7 +347,7 @@ class FakeChannel(CallerChannel):
         loop = asyncio.get_running_loop()
         self._ring = loop.create_future()
         if self.switch is not None:
-            self.switch.legs.came(self, extension)
+            self.switch.legs.came(self, key)
         self._offer_limit = loop.call_later(offer_time.total_seconds(), self._offer_is_over)
         if self.switch is not None and self.switch.takes_stop(self.facts.linkedid):
             self.end_leg()
@@ -362,9 +367,6 @@ class FakeChannel(CallerChannel):
         self._check()
         assert self.switch is not None
         await self.switch.legs.confer(self, room)
-
-    async def dial_out(self, number: str, offer_time: timedelta, *, is_outside: bool, is_consult: bool) -> DialStatus:
-        return await self.dial("" if is_outside else number, offer_time)
 
     def is_alone(self) -> None:
         """Whoever it was with has gone elsewhere."""
@@ -387,6 +389,14 @@ class FakeChannel(CallerChannel):
             await self.idle_until(self._alone)
         finally:
             self._alone = None
+
+    async def consult(self, to: FarEnd, limit: timedelta) -> DialStatus:
+        return await self._dial(to.number, limit, "" if to.trunk else to.number)
+
+    async def dial_out(self, to: FarEnd, limit: timedelta) -> DialStatus:
+        status = await self._dial(to.number, limit, "" if to.trunk else to.number)
+        self.is_answered = False  # what comes back is not a caller an agent has spoken to
+        return status
 
     def heard_answer(self) -> None:
         self.is_answered = True

@@ -18,6 +18,8 @@ from acd.settings import Settings, load_settings
 
 T = TypeVar("T")
 
+CARRIER_HOST = "127.0.0.3"
+
 # In [guichet-local], so that trunk callers (127.0.0.2) and agents' phones (127.0.0.1) both reach it.
 # 602 enters AGI at ${TEST_AGI_URL} with ${TEST_AGI_ARGUMENTS}: channel variables of an originated channel, or
 # globals set with `dialplan set global TEST_AGI_URL agi://127.0.0.1:PORT/call`.
@@ -59,17 +61,29 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM, host: str = "127.0.0
         return int(trial.getsockname()[1])
 
 
-def settings_for_tests(data_dir: Path, overrides: Mapping[str, object] | None = None) -> Settings:
-    """The shipped defaults on free ports; `overrides` are sections of `asterisk`."""
+def settings_for_tests(
+    data_dir: Path, overrides: Mapping[str, object] | None = None, sections: Mapping[str, object] | None = None
+) -> Settings:
+    """The shipped defaults on free ports; `overrides` are sections of `asterisk`, `sections` those beside it."""
     first = random.randrange(12_000, 30_000, 2)
     asterisk: dict[str, object] = {
         "system_name": "guichet-test",
         "ami": {"port": free_port()},
         "fastagi": {"port": free_port()},
+        "fallback": {"queue": "support"},
+        "trunks": [
+            {"name": "trunk", "match": ["127.0.0.2"]},
+            {
+                "name": "carrier",  # for calls that go out: a test's phone listens there
+                "match": [CARRIER_HOST],
+                "contact": f"sip:{CARRIER_HOST}:{free_port(socket.SOCK_DGRAM, CARRIER_HOST)}",
+            },
+        ],
         "sip": {"port": free_port(socket.SOCK_DGRAM), "rtp_first_port": first, "rtp_last_port": first + 1999},
     }
     asterisk.update(overrides or {})
-    return load_settings(environment={}, overrides={"service": {"data_dir": str(data_dir)}, "asterisk": asterisk})
+    service = {"data_dir": str(data_dir)}
+    return load_settings(environment={}, overrides={**(sections or {}), "service": service, "asterisk": asterisk})
 
 
 def run_aside(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -114,6 +128,12 @@ class RunningAsterisk:
         return self.settings.asterisk.fastagi.port
 
     @property
+    def carrier_port(self) -> int:
+        """Where the trunk `carrier` is called, on CARRIER_HOST."""
+        contact = next(trunk.contact for trunk in self.settings.asterisk.trunks if trunk.contact)
+        return int(contact.rpartition(":")[2])
+
+    @property
     def sip_host(self) -> str:
         return self.settings.asterisk.sip.host
 
@@ -143,9 +163,11 @@ def new_asterisk(
     overrides: Mapping[str, object] | None = None,
     extra_files: Mapping[str, str] | None = None,
     apology: str = "",
+    *,
+    sections: Mapping[str, object] | None = None,
 ) -> RunningAsterisk:
     """Not started yet: `await ….instance.up()`."""
-    settings = settings_for_tests(home, overrides)
+    settings = settings_for_tests(home, overrides, sections)
     secrets = load_secrets(settings.data_dir, {})
     files = {"extensions_local.conf": TEST_DIALPLAN, **(extra_files or {})}
     return RunningAsterisk(

@@ -4,6 +4,8 @@ arrangement it is asserted who hears whom, and whom not."""
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -14,9 +16,9 @@ import pytest_asyncio
 
 from acd.phone import IncomingCall, MediaOptions, OutgoingCall, Phone, PhoneAccount, PhoneCall, Tone
 from acd.phone.audio import tone_level
-from tests.integration.asterisk_fixture import RunningAsterisk
-from tests.integration.hearing import HIGH, LOW, RATE, TONE_LEVEL
-from tests.integration.house import House, Ring, Seat, open_house
+from tests.integration.asterisk_fixture import CARRIER_HOST, RunningAsterisk
+from tests.integration.hearing import HIGH, LOW, RATE, TONE_LEVEL, heard_so_far, hears
+from tests.integration.house import MAIN, QUEUES, WELCOME, House, Ring, Seat, open_house
 from tests.integration.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -29,19 +31,17 @@ OUTSIDE = "0612345678"
 @pytest_asyncio.fixture(loop_scope="module")
 async def outside(asterisk: RunningAsterisk) -> AsyncIterator[Phone]:
     """Somebody's phone beyond the trunk."""
-    account = PhoneAccount("outside", None, f"127.0.0.1:{asterisk.sip_port}", "", local_ip="127.0.0.3")
+    registrar = f"127.0.0.1:{asterisk.sip_port}"
+    account = PhoneAccount("outside", None, registrar, local_ip=CARRIER_HOST, local_port=asterisk.carrier_port)
     async with Phone(account, media=MediaOptions(sound=Tone(SHRILL))) as phone:
         yield phone
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def house(asterisk: RunningAsterisk, tmp_path: Path, outside: Phone) -> AsyncIterator[House]:
-    host, port = outside.address
-    overrides: dict[str, object] = {
-        "transfers": {
-            "outside_numbers": ["06XXXXXXXX"],
-            "dial": f"PJSIP/trunk/sip:{{number}}@{host}:{port}",
-        },
+async def house(asterisk: RunningAsterisk, tmp_path: Path) -> AsyncIterator[House]:
+    overrides = {
+        "outgoing": {"trunk": "carrier", "allow": ["06XXXXXXXX"]},
+        "queues": {**QUEUES, "orders": {**QUEUES["orders"], "pick_up": True}},
     }
     async with open_house(asterisk, tmp_path, overrides) as opened:
         yield opened
@@ -102,10 +102,10 @@ class Talk:
 
     async def consults(self) -> IncomingCall:
         await self.alice.screen.order("consult", agent=self.bruno.user.login)
-        return await self.answers(self.bruno)
+        return await self.answers(self.bruno.phone)
 
-    async def answers(self, seat: Seat) -> IncomingCall:
-        call = await seat.phone.incoming(PATIENCE)
+    async def answers(self, phone: Phone) -> IncomingCall:
+        call = await phone.incoming(PATIENCE)
         call.ring()
         call.answer()
         return call
@@ -182,3 +182,140 @@ async def test_hold_consult_swap_conference_and_hand_over(house: House) -> None:
         again = await t.bruno.wraps_up(note="Done.", code="solved")
         assert again.data["number"] == committed.data["number"]
         await house.is_quiet()
+
+
+async def test_to_a_queue_an_agent_a_menu_and_a_number(house: House, outside: Phone) -> None:
+    async with house.service(), AsyncExitStack() as stack:
+        t = await talk(house, stack)
+        alice, bruno = t.alice.screen, t.bruno.screen
+
+        await bruno.order("ready")
+        await alice.order("transfer", agent=t.bruno.user.login, title="Invoice", note="Twice.")  # to an agent
+        ring = await t.bruno.takes(t.number)
+        assert ring.data["handovers"][0]["note"] == "Twice."
+        await t.phone.ended(PATIENCE)
+        await all_hear((t.caller, (MIDDLE,)), (ring.call, (HIGH,)))
+        await t.alice.wraps_up(code="solved")
+
+        await bruno.order("hold")
+        await house.music.heard(t.caller)
+        await bruno.order("transfer", queue="support")  # to a queue, out of a hold: Alice has it again
+        again = await t.alice.takes(t.number)
+        await all_hear((t.caller, (LOW,)), (again.call, (HIGH,)))
+        await t.bruno.wraps_up(code="solved")
+
+        assert (await alice.post("/api/v1/agents/me/transfer", {"number": "0899123456"})).status == 409
+        assert (await alice.post("/api/v1/agents/me/transfer", {"flow": "nowhere"})).status == 422
+        await alice.order("transfer", flow="hotline")  # to a menu
+        await again.call.ended(PATIENCE)
+        await t.alice.wraps_up(code="solved")
+        at = heard_so_far(t.caller) - 1.0
+        await hears(t.caller, house.sound(WELCOME), "the welcome", at)
+        await t.caller.send_digits("1")
+        await hears(t.caller, house.sound(MAIN), "the main menu", at)
+        await t.caller.send_digits("1")
+        third = await t.alice.takes(t.number)
+        await all_hear((t.caller, (LOW,)), (third.call, (HIGH,)))
+
+        await alice.order("consult", number=OUTSIDE)  # asked first, then handed over
+        asked = await t.answers(outside)
+        assert asked.called_number == OUTSIDE
+        await all_hear((third.call, (SHRILL,)), (asked, (LOW,)))
+        await house.music.heard(t.caller)
+        await alice.order("cancel-consult")
+        await asked.ended(PATIENCE)
+        await all_hear((t.caller, (LOW,)), (third.call, (HIGH,)))
+        await alice.order("transfer", number=OUTSIDE)  # and blind
+        asked = await t.answers(outside)
+        await third.call.ended(PATIENCE)
+        await all_hear((t.caller, (SHRILL,)), (asked, (HIGH,)))
+        await asked.hang_up()
+        await t.caller.ended(PATIENCE)
+        await t.alice.wraps_up(code="solved")
+        over = await house.interaction(t.number)
+        assert over.termination_result == "answered"
+
+
+async def test_who_hangs_up_and_what_becomes_of_the_others(house: House, outside: Phone) -> None:
+    async with house.service(), AsyncExitStack() as stack:
+        t = await talk(house, stack)
+        alice = t.alice.screen
+
+        await alice.order("consult", number=OUTSIDE)  # nobody answers there: the caller is still on hold
+        ringing = await outside.incoming(PATIENCE)
+        ringing.reject(486)
+        await t.shows(t.alice, talk_mode="held", consult=None)
+        await house.music.heard(t.caller)
+        await alice.order("resume")
+        await t.together()
+
+        asked = await t.consults()
+        await all_hear((t.phone, (MIDDLE,)), (asked, (LOW,)))
+        await t.phone.hang_up()  # as on any telephone: the two others are together
+        await all_hear((t.caller, (MIDDLE,)), (asked, (HIGH,)))
+        await alice.becomes("wrap_up")
+        await t.alice.wraps_up(code="solved")
+
+        await t.bruno.screen.order("consult", agent=t.alice.user.login)
+        second = await t.answers(t.alice.phone)
+        await all_hear((asked, (LOW,)), (second, (MIDDLE,)))
+        await t.caller.hang_up()  # nobody is left with a dead call
+        await asked.ended(PATIENCE)
+        await second.ended(PATIENCE)
+        await t.bruno.wraps_up(code="solved")
+        await alice.becomes("ready")
+        await t.bruno.screen.becomes("ready")
+
+
+async def test_taken_by_hand_and_taken_over(house: House) -> None:
+    async with house.service(), AsyncExitStack() as stack:
+        supervisor = await stack.enter_async_context(house.supervisor())
+        t = await talk(house, stack)
+        number = house.new_number()
+        other = await stack.enter_async_context(house.caller(number))
+        waiting = await house.queue_up(number, other, supervisor, choice="2")
+        targets = await t.bruno.screen.get("/api/v1/agents/me/targets")
+        assert [call["call_id"] for call in targets["waiting"]] == [waiting["call_id"]]
+        await t.bruno.screen.order("pick-up", call_id=waiting["call_id"])  # without the skill, and not ready
+        ring = await t.bruno.takes(number)
+        await all_hear((other, (MIDDLE,)), (ring.call, (HIGH,)))
+        await ring.call.hang_up()
+        await t.bruno.wraps_up(code="solved")
+
+        talking = await house.call_that(supervisor, t.number, "talking")
+        await t.bruno.screen.order("not-ready", reason="training")
+        answer = await supervisor.post(f"/api/v1/calls/{talking['call_id']}/take-over", {"agent": t.bruno.user.login})
+        assert answer.status == 204
+        ring = await t.bruno.takes(t.number)
+        await t.phone.ended(PATIENCE)
+        await all_hear((t.caller, (MIDDLE,)), (ring.call, (HIGH,)))
+        await ring.call.hang_up()
+
+
+async def test_on_hold_and_in_consultation_over_a_restart(house: House) -> None:
+    async with AsyncExitStack() as stack:
+        async with house.service() as process:
+            t = await talk(house, stack)
+            await t.alice.screen.order("hold")
+            await t.held()
+            os.kill(process, signal.SIGKILL)
+            await until(lambda: t.alice.screen.is_lost, "the service is gone")
+            await t.held()
+        async with house.service(), house.screen(t.alice.user.login) as alice:
+            await alice.becomes("talking")
+
+            async def is_held() -> bool:
+                answer = await alice.post("/api/v1/agents/me/resume")
+                return answer.status == 200
+
+            await t.held()
+            await until(is_held, "the call can be taken back")
+            await t.together()
+            await alice.order("consult", agent=t.bruno.user.login)
+            asked = await t.answers(t.bruno.phone)
+            await all_hear((t.phone, (MIDDLE,)), (asked, (LOW,)))
+            await asked.hang_up()
+            await alice.order("resume")
+            await t.together()
+            await t.phone.hang_up()
+            await t.caller.ended(PATIENCE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -22,6 +21,7 @@ from acd.adapters.asterisk.fastagi import (
 )
 from acd.adapters.asterisk.keys import KeyBuffer
 from acd.adapters.asterisk.translate import extension_of
+from acd.domain.outgoing import FarEnd
 from acd.service.ports import (
     CallerChannel,
     CallerHungUpError,
@@ -65,7 +65,6 @@ _VARIABLES = {
 
 
 _TO_DESK = f"F({dialplan.DESK_CONTEXT}^s^1)"  # where Dial and Bridge send the other side when this one hangs up
-_DIALLABLE = re.compile(r"\+?[0-9*#]{2,24}")
 
 
 def state_variables(fields: Mapping[str, str]) -> dict[str, str]:
@@ -75,10 +74,8 @@ def state_variables(fields: Mapping[str, str]) -> dict[str, str]:
 
 
 class AgiCallerChannel(CallerChannel):
-    def __init__(self, session: AgiSession, music_class: str, dial_outside: str = "") -> None:
-        """`dial_outside`: what Dial takes for an outside number, with `{number}` in it; "" where there is no trunk."""
+    def __init__(self, session: AgiSession, music_class: str) -> None:
         self._session = session
-        self._dial_outside = dial_outside
         self._music_class = music_class
         self._keys = KeyBuffer()
         self._spare_terminator = ""
@@ -201,14 +198,25 @@ class AgiCallerChannel(CallerChannel):
     async def dial(self, extension: str, offer_time: timedelta) -> DialStatus:
         """`m` plays music to the caller while it rings (without it they would hear ringing after music), `g` lets the
         channel go on when the agent hangs up first. Dial's own bridge outlives this service."""
-        self._check_control()
         target = f"PJSIP/{dialplan.phone_endpoint(extension)}"
-        seconds = max(1, round(offer_time.total_seconds()))
+        return await self._dial(target, offer_time, f"gm({self._music_class})")
+
+    async def dial_out(self, to: FarEnd, limit: timedelta) -> DialStatus:
+        """The state of a call that comes back must not be that of this dialling: DIALSTATUS is taken away after it."""
+        shown = f"f({to.caller_number})" if to.caller_number else ""
+        status = await self._dial(dialplan.dial_target(to), limit, f"g{shown}")
+        with self._call_errors():
+            await self._session.set_variable("DIALSTATUS", "")
+        return status
+
+    async def _dial(self, target: str, limit: timedelta, options: str) -> DialStatus:
+        self._check_control()
+        seconds = max(1, round(limit.total_seconds()))
         now = asyncio.get_running_loop().time
         cannot_ring_from = now() + seconds + _LATE_SECONDS
         self._is_answered = False
         try:
-            await self._session.exec("Dial", target, str(seconds), f"gm({self._music_class})")
+            await self._session.exec("Dial", target, str(seconds), options)
             # A round trip saved between an agent's hang-up and the next ring.
             status = "ANSWER" if self._is_answered else await self._session.get_variable("DIALSTATUS")
         except AgiHangupError:
@@ -233,17 +241,9 @@ class AgiCallerChannel(CallerChannel):
             if leader:
                 await self._session.set_variables({dialplan.ROOM: ""})
 
-    async def dial_out(self, number: str, offer_time: timedelta, *, is_outside: bool, is_consult: bool) -> DialStatus:
-        if not _DIALLABLE.fullmatch(number) or (is_outside and not self._dial_outside):
-            return DialStatus.UNREACHABLE
-        target = f"PJSIP/{dialplan.phone_endpoint(number)}"
-        if is_outside:
-            target = self._dial_outside.replace("{number}", number)
-        options = f"g{_TO_DESK}" if is_consult else f"gm({self._music_class})"
-        with self._call_errors():
-            await self._session.exec("Dial", target, str(max(1, round(offer_time.total_seconds()))), options)
-            status = await self._session.get_variable("DIALSTATUS")
-        return _DIAL_STATUS.get(status or "", DialStatus.FAILED)
+    async def consult(self, to: FarEnd, limit: timedelta) -> DialStatus:
+        shown = f"f({to.caller_number})" if to.caller_number and to.trunk else ""
+        return await self._dial(dialplan.dial_target(to), limit, f"g{shown}{_TO_DESK}")
 
     def heard_answer(self) -> None:
         self._is_answered = True

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
-from acd.domain.changes import calls, conversation, people, talks, waiting
+from acd.domain.changes import calls, conversation, fallback, people, supervision, talks, waiting
 
-CHANGES = {**people.CHANGES, **calls.CHANGES, **waiting.CHANGES, **talks.CHANGES, **conversation.CHANGES}
+CHANGES = {
+    **people.CHANGES,
+    **calls.CHANGES,
+    **waiting.CHANGES,
+    **talks.CHANGES,
+    **conversation.CHANGES,
+    **supervision.CHANGES,
+    **fallback.CHANGES,
+}

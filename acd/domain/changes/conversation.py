@@ -122,7 +122,7 @@ def _call_transferred(state: State, event: ev.CallTransferred) -> None:
         state.replace_agent(event.to_agent, state=AgentState.TALKING, since=event.at)
         state.tallies.answered(event.to_agent, event.queue, event.at)
         return
-    if event.number:
+    if event.far_end is not None:
         # It goes on, with nobody of ours: `answered_at` says that it was answered.
         _move(
             state,
@@ -130,7 +130,7 @@ def _call_transferred(state: State, event: ev.CallTransferred) -> None:
             event.at,
             **now,
             stage=CallStage.FORWARDED,
-            forwarded_to=event.number,
+            forwarded_to=event.far_end,
             agent_id=None,
             reservation_id=None,
         )
@@ -143,7 +143,7 @@ def _call_transferred(state: State, event: ev.CallTransferred) -> None:
 
 
 def _forward_failed(state: State, event: ev.ForwardFailed) -> None:
-    _move(state, event.call_id, event.at, stage=CallStage.IVR, forwarded_to="", answered_at=None)
+    _move(state, event.call_id, event.at, stage=CallStage.IVR, forwarded_to=None, answered_at=None)
 
 
 def _ticket_committed(state: State, event: ev.TicketCommitted) -> None:

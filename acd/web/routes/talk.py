@@ -125,7 +125,7 @@ async def show_targets(exchange: Exchange[NoBody]) -> Targets:
         ],
         queues=[QueueTarget(name=name, label=policy.label) for name, policy in sorted(state.queues.items())],
         flows=sorted(exchange.services.flow_names()),
-        may_dial_outside=bool(state.rules.outside_numbers),
+        may_dial_outside=bool(state.rules.outgoing.trunk and state.rules.outgoing.allow),
         waiting=list(_waiting(exchange)),
     )
 

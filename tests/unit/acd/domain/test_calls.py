@@ -15,6 +15,7 @@ from acd.domain.call import Call, CallStage, IvrStep, Reason, Result
 from acd.domain.caller import Caller, CallerContext, TicketCard
 from acd.domain.errors import UnknownCallError, UnknownQueueError
 from acd.domain.ids import QueueName, ReservationId
+from acd.domain.outgoing import OutgoingRules
 from acd.domain.queue import RoutingRules
 from acd.domain.talk import Destination
 from tests.unit.acd.domain.floor import ALICE, BOB, FIRST, ORDERS, SECOND, START, SUPPORT, Floor, names, policy
@@ -27,7 +28,7 @@ def first_in(stage: CallStage) -> Floor:
     """The first caller alone with alice, the call in this stage; `ended` is kept by alice's wrap-up."""
     floor = Floor()
     if stage is FORWARDED:
-        rules = RoutingRules(outside_numbers=("06.*",))
+        rules = RoutingRules(outgoing=OutgoingRules(trunk="carrier", allow=("06.",)))
         floor.give(cmd.ConfigureQueues(queues=tuple(floor.engine.state.queues.values()), rules=rules))
     if stage in {RESERVED, TALKING, ENDED, FORWARDED}:
         floor.agent("alice")
