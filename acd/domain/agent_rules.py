@@ -117,7 +117,7 @@ def end_wrap_up(turn: Turn, command: cmd.EndWrapUp) -> None:
     if agent.state is not AgentState.WRAP_UP:
         raise WrongStateError(f"{agent.profile.name} is {agent.state}, not in wrap-up")
     if agent.call_id is not None:
-        check_code(turn, turn.state.calls[agent.call_id], command.code)
+        check_code(turn, agent, turn.state.calls[agent.call_id], command.code)
     _finish_wrap_up(turn, agent, by_agent=True, said=command)
 
 

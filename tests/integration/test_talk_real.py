@@ -34,6 +34,13 @@ async def outside(asterisk: RunningAsterisk) -> AsyncIterator[Phone]:
     registrar = f"127.0.0.1:{asterisk.sip_port}"
     account = PhoneAccount("outside", None, registrar, local_ip=CARRIER_HOST, local_port=asterisk.carrier_port)
     async with Phone(account, media=MediaOptions(sound=Tone(SHRILL))) as phone:
+        await asterisk.cli("pjsip qualify carrier")  # it was not there when Asterisk looked last
+
+        async def is_reachable() -> bool:
+            contacts = (await asterisk.cli("pjsip show contacts")).splitlines()
+            return any("carrier/" in line and "Avail" in line for line in contacts)
+
+        await until(is_reachable, "the carrier is reachable")
         yield phone
 
 
@@ -285,7 +292,7 @@ async def test_taken_by_hand_and_taken_over(house: House) -> None:
         talking = await house.call_that(supervisor, t.number, "talking")
         await t.bruno.screen.order("not-ready", reason="training")
         answer = await supervisor.post(f"/api/v1/calls/{talking['call_id']}/take-over", {"agent": t.bruno.user.login})
-        assert answer.status == 204
+        assert (answer.status, answer.body["state"]) == (200, "reserved")
         ring = await t.bruno.takes(t.number)
         await t.phone.ended(PATIENCE)
         await all_hear((t.caller, (MIDDLE,)), (ring.call, (HIGH,)))
@@ -311,6 +318,7 @@ async def test_on_hold_and_in_consultation_over_a_restart(house: House) -> None:
             await t.held()
             await until(is_held, "the call can be taken back")
             await t.together()
+            await stack.enter_async_context(house.screen(t.bruno.user.login))
             await alice.order("consult", agent=t.bruno.user.login)
             asked = await t.answers(t.bruno.phone)
             await all_hear((t.phone, (MIDDLE,)), (asked, (LOW,)))

@@ -13,7 +13,7 @@ from acd.domain import commands as cmd
 from acd.domain.agent import AgentState
 from acd.domain.ids import CallId, QueueName, agent_id_of
 from acd.domain.talk import Destination
-from acd.service.views import AgentView
+from acd.service.views import AgentView, agent_view
 from acd.web import agents
 from acd.web.endpoint import AGENTS, SUPERVISORS, Exchange, Input, NoBody, Parameter, endpoint
 from acd.web.errors import ApiError
@@ -313,16 +313,18 @@ async def pick_up(exchange: Exchange[PickUpInput]) -> AgentView:
     "/api/v1/calls/{call_id}/take-over",
     summary="Move a talk to another agent's phone at once",
     body=TakeOverInput,
-    answer=None,
+    answer=AgentView,
     access=SUPERVISORS,
     parameters=(Parameter("call_id", "path", "The call's id, as in /api/v1/calls", r"^[A-Za-z0-9_.-]{1,200}$"),),
     errors={**_CONFLICT, **_UNKNOWN},
 )
-async def take_over(exchange: Exchange[TakeOverInput]) -> None:
+async def take_over(exchange: Exchange[TakeOverInput]) -> AgentView:
     agent = exchange.body.agent
     taker = agent_id_of(agent) if agent is not None else exchange.session.agent_id
     call_id = CallId(exchange.request.match_info["call_id"])
     exchange.services.dispatcher.order(cmd.TakeOverCall(call_id=call_id, agent_id=taker))
+    state = exchange.services.dispatcher.state
+    return agent_view(state.agent(taker), state.calls.get(call_id))
 
 
 def _ordered(exchange: Exchange[object], command: cmd.Command) -> AgentView:
