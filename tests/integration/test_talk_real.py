@@ -210,6 +210,7 @@ async def test_to_a_queue_an_agent_a_menu_and_a_number(house: House, outside: Ph
         again = await t.alice.takes(t.number)
         await all_hear((t.caller, (LOW,)), (again.call, (HIGH,)))
         await t.bruno.wraps_up(code="solved")
+        await bruno.order("not-ready", reason="training")
 
         assert (await alice.post("/api/v1/agents/me/transfer", {"number": "0899123456"})).status == 409
         assert (await alice.post("/api/v1/agents/me/transfer", {"flow": "nowhere"})).status == 422
