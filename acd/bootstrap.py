@@ -50,8 +50,10 @@ from acd.service.call_flow import FlowServices
 from acd.service.desk_writer import DeskWriter
 from acd.service.dispatcher import Dispatcher
 from acd.service.ivr_figures import IvrFigures
+from acd.service.memory import NO_PAST, Memory, Past, StateFold
 from acd.service.menu import MenuServices
 from acd.service.ports import Clock, Desk, Journal, Lookups, Prompts, Role, Telephony, Timers, User
+from acd.service.restore import journal_keeper, take_up
 from acd.service.screens import ScheduleFlush, Screens
 from acd.service.switchboard import Switchboard
 from acd.service.tasks import BackgroundTasks
@@ -80,6 +82,7 @@ class Ports:
     journal: Journal
     schedule: ScheduleFlush
     tasks: BackgroundTasks
+    past: Past = NO_PAST  # what the journal gave back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +94,7 @@ class Core:
     switchboard: Switchboard
     writer: DeskWriter
     ivr_figures: IvrFigures
+    memory: Memory
 
 
 def build_core(live: LiveSite, ports: Ports) -> Core:
@@ -99,8 +103,9 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
     dispatcher = Dispatcher(engine, ports.clock)
     statistics = QueueStatistics()
     screens = Screens(engine.state, statistics, ports.clock, ports.schedule)
-    writer = DeskWriter(ports.desk, dispatcher.submit)
+    writer = DeskWriter(ports.desk, dispatcher.submit, ports.journal.took)
     ivr_figures = IvrFigures()
+    memory = Memory({"state": StateFold(engine), "statistics": statistics, "ivr_figures": ivr_figures})
     site = live.site
     timers = ports.timers(ports.clock, dispatcher.submit)
     switchboard = Switchboard(
@@ -124,7 +129,7 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
     )
     ports.telephony.listen(switchboard.hear)
 
-    dispatcher.add_listener(ports.journal.append)
+    dispatcher.keep_in(journal_keeper(ports.journal))
     dispatcher.add_listener(statistics.hear)
     dispatcher.add_listener(ivr_figures.hear)
     dispatcher.add_listener(screens.hear)  # the screen-pop goes out here, before the effect rings the phone
@@ -137,6 +142,7 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
     dispatcher.carry_out(fx.RecordInteraction, writer.record)
     dispatcher.carry_out(fx.CommitTicket, writer.commit)
 
+    take_up(ports.past, memory, engine, dispatcher=dispatcher, writer=writer, timers=timers, clock=ports.clock)
     dispatcher.submit(ConfigureQueues(queues=site.queue_policies(), rules=site.routing_rules()))
     return Core(
         dispatcher=dispatcher,
@@ -146,6 +152,7 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
         switchboard=switchboard,
         writer=writer,
         ivr_figures=ivr_figures,
+        memory=memory,
     )
 
 

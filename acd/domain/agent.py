@@ -41,6 +41,16 @@ class AfterCall(Struct, frozen=True):
     reason: str = ""
 
 
+class Draft(Struct, frozen=True, kw_only=True):
+    """What an agent has typed about a call so far, not yet said."""
+
+    code: str = ""
+    note: str = ""
+    title: str = ""
+    link_to: str | None = None
+    new_ticket: bool = False
+
+
 class AgentProfile(Struct, frozen=True, kw_only=True):
     agent_id: AgentId
     login: str
@@ -77,6 +87,7 @@ class Agent(Struct, frozen=True, kw_only=True):
     call_id: CallId | None = None  # reserved, talking or wrap_up
     wrap_up_until: datetime | None = None
     after_call: AfterCall | None = None
+    draft: Draft | None = None  # of this call
 
     @property
     def agent_id(self) -> AgentId:

@@ -18,6 +18,8 @@ from acd.domain.tallies import Tallies
 from routing import Pool, Requirements, WorkItem
 from routing.relaxation import Stage, stages_of
 
+_UNOCCUPIED = {"reason": "", "reservation_id": None, "call_id": None, "wrap_up_until": None, "draft": None}
+
 
 class State:
     """Read it freely; only `apply` changes it, by what `acd.domain.changes` says of each event."""
@@ -124,7 +126,13 @@ class State:
 
     def settle(self, agent_id: AgentId, state: AgentState, at: datetime, **changes: Any) -> None:
         self.leave_pool(agent_id)
-        changes = {"reason": "", "reservation_id": None, "call_id": None, "wrap_up_until": None} | changes
+        changes = {
+            "reason": "",
+            "reservation_id": None,
+            "call_id": None,
+            "wrap_up_until": None,
+            "draft": None,
+        } | changes
         self.replace_agent(agent_id, state=state, since=at, **changes)
 
     def forget_if_over(self, call_id: CallId) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
 from acd.domain import commands as cmd
 from acd.domain import effects as fx
-from acd.domain.call import Reason
+from acd.domain.call import CallStage, Reason
 from acd.domain.ids import AgentId, CallId, ReservationId, call_id_of
 from acd.service.call_flow import CallFlow, FlowServices, adopt_talk
 from acd.service.ports import (
@@ -38,6 +38,7 @@ class Switchboard:
         self._services = services
         self._flows: dict[CallId, CallFlow] = {}
         self._failures: Counter[CallId] = Counter()
+        self.differences: Counter[str] = Counter()  # where Asterisk knew better, by kind
 
     def __len__(self) -> int:
         return len(self._flows)
@@ -120,7 +121,7 @@ class Switchboard:
                     self._services.submit(cmd.ReportAnswer(call_id=call[0], reservation_id=call[1]))
                     if flow := self._flows.get(call[0]):
                         flow.heard_answer()
-                elif call_id_of(linkedid) not in self._services.state.calls:
+                else:
                     self._adopt(linkedid, extension)
             case KeyPressed(linkedid, key):
                 if flow := self._flows.get(call_id_of(linkedid)):
@@ -132,10 +133,24 @@ class Switchboard:
                     self._services.submit(cmd.EndCall(call_id=call_id, reason=Reason.CALLER_HUNG_UP))
                 self._failures.pop(call_id, None)
             case LiveChannels(linkedids, observed_at):
-                # Asterisk's list and the sessions race: a call under control has its own word on when it ends.
-                controlled = {flow.linkedid for flow in self._flows.values()}
-                self._services.submit(cmd.Reconcile(live_linkedids=linkedids | controlled, observed_at=observed_at))
-                self._services.tasks.start(self._settle(linkedids | controlled), "settle_calls")
+                self._reconcile(linkedids, observed_at)
+
+    def _reconcile(self, linkedids: frozenset[str], observed_at: datetime) -> None:
+        # Asterisk's list and the sessions race: a call under control has its own word on when it ends.
+        controlled = {flow.linkedid for flow in self._flows.values()}
+        live = linkedids | controlled
+        calls = self._services.state.calls
+        before = {call_id for call_id, call in calls.items() if call.stage is not CallStage.ENDED}
+        self._services.submit(cmd.Reconcile(live_linkedids=live, observed_at=observed_at))
+        gone = [call_id for call_id in before if call_id not in calls or calls[call_id].stage is CallStage.ENDED]
+        self._differs("call_gone", len(gone))
+        self._services.tasks.start(self._settle(live), "settle_calls")
+
+    def _differs(self, what: str, count: int = 1) -> None:
+        """Asterisk knew better."""
+        if count:
+            self.differences[what] += count
+            log.warning("asterisk_differs", what=what, count=count)
 
     async def _settle(self, live_linkedids: frozenset[str]) -> None:
         """Talks that ended while no service looked on, and wrap-ups that died with one, get their tickets."""
@@ -149,12 +164,17 @@ class Switchboard:
                 self._services.submit(cmd.SettleCall(call=call))
 
     def _adopt(self, linkedid: str, extension: str) -> None:
-        """Somebody talks of whom the engine knows nothing: the service was restarted meanwhile."""
-        for agent in self._services.state.agents.values():
-            if agent.profile.extension == extension:
-                adoption = adopt_talk(self._services, linkedid, agent.agent_id)
-                self._services.tasks.start(adoption, "adopt_talk")
-                return
+        """Somebody talks to a caller who was not theirs, as far as the engine knows: it has missed something."""
+        state, call_id = self._services.state, call_id_of(linkedid)
+        agent = next((each for each in state.agents.values() if each.profile.extension == extension), None)
+        call = state.calls.get(call_id)
+        if agent is None or (call is not None and call.agent_id == agent.agent_id and call.is_answered):
+            return
+        if call is not None and call.stage is CallStage.RESERVED and call.reservation_id and not call.is_controlled:
+            # Another phone rang when the service died: in vain, or this one would not talk.
+            self._services.submit(cmd.ReportNoAnswer(call_id=call_id, reservation_id=call.reservation_id))
+        self._differs("talk_found")
+        self._services.tasks.start(adopt_talk(self._services, linkedid, agent.agent_id), "adopt_talk")
 
     def _reserved_for(self, linkedid: str, extension: str) -> tuple[CallId, ReservationId] | None:
         call = self._services.state.calls.get(call_id_of(linkedid))

@@ -11,7 +11,8 @@ import pytest
 from redis.asyncio import Redis
 
 from acd.adapters.bus import journal as journal_module
-from acd.adapters.bus.journal import JournalError, MemoryJournal, RedisJournal, open_journal
+from acd.adapters.bus.frames import JournalError
+from acd.adapters.bus.journal import MemoryJournal, RedisJournal, open_journal
 from acd.domain import commands as cmd
 from acd.domain import events as ev
 from acd.domain.agent import AgentProfile
