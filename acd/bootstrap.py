@@ -30,6 +30,7 @@ from acd.adapters.asterisk.fastagi import AgiSession, FastAgiServer
 from acd.adapters.asterisk.local import APOLOGY
 from acd.adapters.asterisk.telephony import AsteriskTelephony
 from acd.adapters.bus.journal import open_journal
+from acd.adapters.bus.opening import BothJournals, KeptJournal, open_kept_journal
 from acd.adapters.clock import LoopTimers, SystemClock
 from acd.adapters.control import control_socket
 from acd.adapters.desk import TicketingDesk
@@ -38,7 +39,7 @@ from acd.adapters.prompts import PromptLibrary
 from acd.adapters.store.users import SqlUserDirectory
 from acd.domain import effects as fx
 from acd.domain.agent import AgentProfile
-from acd.domain.commands import Command, ConfigureQueues, RegisterAgent
+from acd.domain.commands import Command, ConfigureQueues, RegisterAgent, RemoveAgent
 from acd.domain.engine import Engine
 from acd.domain.ids import agent_id_of
 from acd.domain.metrics import QueueStatistics
@@ -191,20 +192,21 @@ async def open_guichet(
 ) -> AsyncIterator[Guichet]:
     """Start everything on real adapters, and end it in the opposite order. `read_settings`: again, for a reload.
 
-    Raises what the adapters raise when they cannot start: DatabaseUnreachableError, PromptError, FastAgiBindError,
-    HttpBindError, AmiLoginRefusedError, LookupConfigurationError. Each says what to mend. An Asterisk that is not there
-    yet is waited for.
+    Raises what the adapters raise when they cannot start: JournalError and its kinds, DatabaseUnreachableError,
+    PromptError, FastAgiBindError, HttpBindError, AmiLoginRefusedError, LookupConfigurationError. Each says what to
+    mend. An Asterisk that is not there yet is waited for.
     """
     settings, clock = site.settings, SystemClock()
     started_at = clock.now()
     async with AsyncExitStack() as stack:
+        kept = await stack.enter_async_context(open_kept_journal(settings, clock))
         tasks = await stack.enter_async_context(BackgroundTasks())
         database = await stack.enter_async_context(await ticketing.open_database(settings.database_url))
         desk = await stack.enter_async_context(ticketing.open_desk(database, clock.now))
         users = await SqlUserDirectory.open(database)
         prompts = await _prepared_prompts(site)
         lookups = await stack.enter_async_context(open_lookups(lookup_services(settings.lookups)))
-        journal = await stack.enter_async_context(open_journal(settings.journal.redis_url, tasks))
+        journal = await stack.enter_async_context(_journal(settings, kept, tasks))
         telephony = AsteriskTelephony(
             _ami_address(site, secrets),
             clock,
@@ -225,8 +227,10 @@ async def open_guichet(
                 journal=journal,
                 schedule=_call_later,
                 tasks=tasks,
+                past=kept.past,
             ),
         )
+        kept.begin(core.memory.picture, tasks)
         reloader = Reloader(live, read_settings or (lambda: settings), prompts, lookups, core.dispatcher.submit)
         await _register_agents(site, core, users)
         tasks.start(core.writer.run(), "desk_writer")
@@ -238,6 +242,7 @@ async def open_guichet(
         metrics.watch(core.screens)
         metrics.watch_menus(core.ivr_figures)
         metrics.watch_desk(lambda: len(core.writer), lambda: core.writer.set_aside)
+        metrics.watch_journal(kept.figures, core.switchboard.differences)
         core.dispatcher.add_listener(metrics.hear)
         app = build_app(
             WebServices(
@@ -249,7 +254,7 @@ async def open_guichet(
                 desk=desk,
                 clock=clock,
                 settings=settings,
-                readiness=lambda: _problems(core, telephony, journal),
+                readiness=lambda: _problems(core, telephony, journal, kept),
                 metrics=metrics,
                 ivr_figures=core.ivr_figures,
             )
@@ -349,16 +354,24 @@ def _agi_server(site: Site, secrets: Secrets, core: Core) -> FastAgiServer:
     return FastAgiServer(asterisk.fastagi.host, asterisk.fastagi.port, take, token=secrets.agi_token)
 
 
+@asynccontextmanager
+async def _journal(settings: Settings, kept: KeptJournal, tasks: BackgroundTasks) -> AsyncIterator[Journal]:
+    async with open_journal(settings.journal.redis_url, tasks) as followed:
+        yield BothJournals(kept.journal, followed) if kept.journal is not None else followed
+
+
 async def _register_agents(site: Site, core: Core, users: SqlUserDirectory) -> None:
-    for user in await users.all():
-        if profile := profile_of(user, site.settings.routing):
-            core.dispatcher.submit(RegisterAgent(profile=profile))
+    profiles = [profile for user in await users.all() if (profile := profile_of(user, site.settings.routing))]
+    for gone in core.engine.state.agents.keys() - {profile.agent_id for profile in profiles}:
+        core.dispatcher.submit(RemoveAgent(agent_id=gone))  # while the service was down
+    for profile in profiles:
+        core.dispatcher.submit(RegisterAgent(profile=profile))
 
 
-def _problems(core: Core, telephony: AsteriskTelephony, journal: Journal) -> list[str]:
+def _problems(core: Core, telephony: AsteriskTelephony, journal: Journal, kept: KeptJournal) -> list[str]:
     """Why this node is not fit for work, for /readyz."""
     found = telephony.link.problems()
-    found += [trouble for trouble in (core.writer.trouble, getattr(journal, "trouble", None)) if trouble]
+    found += [trouble for trouble in (core.writer.trouble, kept.trouble, getattr(journal, "trouble", None)) if trouble]
     return found
 
 

@@ -6,7 +6,7 @@ Labels are queues, states and routes: never a call, a number or a name.
 from __future__ import annotations
 
 from collections import Counter as Tally
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -78,6 +78,10 @@ class Metrics:
         ):
             Gauge(name, text, registry=self.registry).set_function(value)
 
+    def watch_journal(self, figures: Callable[[], Mapping[str, float]], differences: Mapping[str, int]) -> None:
+        """How the journal is written, and how often Asterisk knew better than what was known from it."""
+        self.registry.register(_JournalCollector(figures, differences))
+
     def hear(self, events: Sequence[ev.Event]) -> None:
         for event in events:
             match event:
@@ -145,6 +149,36 @@ class _ScreensCollector(Collector):
         for state in AgentState:
             family.add_metric([state], states[state])
         return family
+
+
+class _JournalCollector(Collector):
+    _GAUGES: Final = {
+        "pending": "Decisions not yet on the disk for certain",
+        "slowest_commit_seconds": "Longest of the latest times the disk took",
+        "damaged_at_start": "1: the journal was damaged, what came after the damage is not known",
+    }
+
+    def __init__(self, figures: Callable[[], Mapping[str, float]], differences: Mapping[str, int]) -> None:
+        self._figures = figures
+        self._differences = differences
+
+    def describe(self) -> Iterable[Metric]:
+        return []  # registering asks for no figures
+
+    def collect(self) -> Iterable[Metric]:
+        figures = self._figures()
+        for name, text in self._GAUGES.items():
+            if name in figures:
+                yield GaugeMetricFamily(f"guichet_journal_{name}", text, value=figures[name])
+        if "lost_decisions" in figures:
+            text = "Decisions not kept: the disk took nothing for too long"
+            yield CounterMetricFamily("guichet_journal_lost_decisions", text, value=figures["lost_decisions"])
+        family = CounterMetricFamily(
+            "guichet_asterisk_differences", "What was found otherwise in Asterisk than it was known", labels=["what"]
+        )
+        for what, count in self._differences.items():
+            family.add_metric([what], count)
+        yield family
 
 
 class _MenusCollector(Collector):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -18,11 +18,56 @@ from acd.domain.events import Event
 from acd.domain.journal_format import DeskWish
 from acd.service.memory import Past
 from acd.service.ports import Clock, Journal
+from acd.service.tasks import BackgroundTasks
+from acd.settings import Settings
 
 log = structlog.get_logger(__name__)
 
 PATIENCE: Final = timedelta(seconds=15)  # for the service before this one, that writes its last words
 _LOOK: Final = timedelta(milliseconds=50)
+
+
+class KeptJournal:
+    """The journal this service goes on from, and what it has to say for itself; none at all by setting."""
+
+    def __init__(self, journal: FileJournal | None, past: Past) -> None:
+        self.journal = journal
+        self.past = past
+
+    def begin(self, picture: Callable[[], Iterator[bytes]], tasks: BackgroundTasks) -> None:
+        if self.journal is not None:
+            self.journal.begin(picture)
+            tasks.start(self.journal.run(), "journal_snapshots")
+
+    @property
+    def trouble(self) -> str | None:
+        return self.journal.trouble if self.journal is not None else None
+
+    def figures(self) -> dict[str, float]:
+        """For /metrics."""
+        if self.journal is None:
+            return {}
+        writer = self.journal.writer
+        return {
+            "pending": float(writer.pending),
+            "lost_decisions": float(writer.lost),
+            "slowest_commit_seconds": writer.slowest_commit,
+            "damaged_at_start": float(bool(self.journal.damage)),
+        }
+
+
+@asynccontextmanager
+async def open_kept_journal(settings: Settings, clock: Clock) -> AsyncIterator[KeptJournal]:
+    """As the settings ask for it. Raises as `open_file_journal`."""
+    if not settings.journal.on_disk:
+        yield KeptJournal(None, Past())
+        return
+    limits = Limits(
+        most_bytes=settings.journal.most_megabytes * 1024 * 1024,
+        keep=timedelta(hours=settings.journal.keep_hours),
+    )
+    async with open_file_journal(settings.journal_folder, clock, limits) as (journal, past):
+        yield KeptJournal(journal, past)
 
 
 @asynccontextmanager
@@ -78,6 +123,11 @@ class BothJournals(Journal):
 
     def took(self, count: int) -> None:
         self._kept.took(count)
+
+    @property
+    def trouble(self) -> str | None:
+        """Of the stream; the other one speaks for itself."""
+        return getattr(self._published, "trouble", None)
 
     async def read(self, after: str = "", limit: int = 1000) -> list[tuple[str, Event]]:
         return await self._kept.read(after, limit)
