@@ -153,9 +153,9 @@ class _ScreensCollector(Collector):
 
 class _JournalCollector(Collector):
     _GAUGES: Final = {
-        "pending": "Decisions not yet on the disk for certain",
-        "slowest_commit_seconds": "Longest of the latest times the disk took",
-        "damaged_at_start": "1: the journal was damaged, what came after the damage is not known",
+        "guichet_journal_pending": "Decisions not yet on the disk for certain",
+        "guichet_journal_slowest_commit_seconds": "Longest of the latest times the disk took",
+        "guichet_journal_damaged_at_start": "1: the journal was damaged, what came after the damage is not known",
     }
 
     def __init__(self, figures: Callable[[], Mapping[str, float]], differences: Mapping[str, int]) -> None:
@@ -169,10 +169,10 @@ class _JournalCollector(Collector):
         figures = self._figures()
         for name, text in self._GAUGES.items():
             if name in figures:
-                yield GaugeMetricFamily(f"guichet_journal_{name}", text, value=figures[name])
-        if "lost_decisions" in figures:
-            text = "Decisions not kept: the disk took nothing for too long"
-            yield CounterMetricFamily("guichet_journal_lost_decisions", text, value=figures["lost_decisions"])
+                yield GaugeMetricFamily(name, text, value=figures[name])
+        lost = "guichet_journal_lost_decisions"
+        if lost in figures:
+            yield CounterMetricFamily(lost, "Decisions not kept: the disk took none for too long", value=figures[lost])
         family = CounterMetricFamily(
             "guichet_asterisk_differences", "What was found otherwise in Asterisk than it was known", labels=["what"]
         )

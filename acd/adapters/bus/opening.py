@@ -49,10 +49,10 @@ class KeptJournal:
             return {}
         writer = self.journal.writer
         return {
-            "pending": float(writer.pending),
-            "lost_decisions": float(writer.lost),
-            "slowest_commit_seconds": writer.slowest_commit,
-            "damaged_at_start": float(bool(self.journal.damage)),
+            "guichet_journal_pending": float(writer.pending),
+            "guichet_journal_lost_decisions": float(writer.lost),
+            "guichet_journal_slowest_commit_seconds": writer.slowest_commit,
+            "guichet_journal_damaged_at_start": float(bool(self.journal.damage)),
         }
 
 
