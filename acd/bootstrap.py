@@ -43,6 +43,7 @@ from acd.domain.commands import Command, ConfigureQueues, RegisterAgent, RemoveA
 from acd.domain.engine import Engine
 from acd.domain.ids import agent_id_of
 from acd.domain.metrics import QueueStatistics
+from acd.domain.outgoing import FarEnd
 from acd.queue_settings import RoutingSettings
 from acd.reload import Reloader, lookup_services
 from acd.routing_site import taste_of
@@ -50,6 +51,7 @@ from acd.secrets import Secrets
 from acd.service.call_flow import FlowServices
 from acd.service.desk_writer import DeskWriter
 from acd.service.dispatcher import Dispatcher
+from acd.service.hand_over import HandOverServices
 from acd.service.ivr_figures import IvrFigures
 from acd.service.memory import NO_PAST, Memory, Past, StateFold
 from acd.service.menu import MenuServices
@@ -109,6 +111,10 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
     memory = Memory({"state": StateFold(engine), "statistics": statistics, "ivr_figures": ivr_figures})
     site = live.site
     timers = ports.timers(ports.clock, dispatcher.submit)
+
+    def far_end(number: str) -> FarEnd | None:
+        return live.site.outgoing.far_end(number, ports.desk.classify(number, "").e164)
+
     switchboard = Switchboard(
         FlowServices(
             submit=dispatcher.submit,
@@ -121,10 +127,12 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
                 prompts=ports.prompts,
                 lookups=ports.lookups,
                 zone=site.settings.service.zone,
+                hand_over=HandOverServices(submit=dispatcher.submit, far_end=far_end),
             ),
             telephony=ports.telephony,
             tasks=ports.tasks,
             route_of=live.route_of,
+            flow_named=live.flow_named,
             default_language=site.settings.service.language,
         )
     )

@@ -111,6 +111,7 @@ class Call(Struct, frozen=True, kw_only=True):
     ring_since: datetime | None = None
     left_queues: tuple[QueueName, ...] = ()  # sent on from: it is never sent back
     turned_away: OverflowCause | None = None  # at the door of a queue; it hears why and ends
+    overflows: tuple[str, ...] = ()  # queue and cause of each, in order: "support:closed"
     reasons: tuple[str, ...] = ()  # why this agent, of the latest reservation
 
     @property

@@ -315,7 +315,7 @@ def _result(turn: Turn, call: Call, reason: Reason, waited: float | None) -> Res
         return Result.ANSWERED
     if reason is Reason.SERVICE_ERROR:
         return Result.FAILED
-    if call.turned_away is not None:
+    if call.turned_away is not None or (call.queue is None and call.overflows):
         return Result.TURNED_AWAY
     if call.queue is None:
         return Result.COMPLETED_IN_IVR if reason is Reason.FLOW_ENDED else Result.LEFT_IVR

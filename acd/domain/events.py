@@ -131,12 +131,14 @@ class StepReached(Event, frozen=True, kw_only=True):
 
 
 class CallOverflowed(Event, frozen=True, kw_only=True):
-    """Not let into `queue`, or sent on from it. `to_queue` None: turned away with an announcement."""
+    """Not let into `queue`, or sent on from it: to `to_queue`, into the menu `to_flow`, or, with neither, turned away
+    with an announcement."""
 
     call_id: CallId
     queue: QueueName
     cause: str  # an OverflowCause, or `step`
     to_queue: QueueName | None
+    to_flow: str = ""
 
 
 class ReserveCalledUp(Event, frozen=True, kw_only=True):

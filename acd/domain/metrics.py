@@ -2,8 +2,8 @@
 
 Offered: calls that entered the queue. Answered: their talk began. Abandoned: the caller left before, after the queue's
 short-abandon limit; shorter ones are `short_abandoned` (a limit of 0 seconds counts none as short). Failed: ended by a
-fault of ours before an answer. Moved: left for another queue, where they are offered again. So at any time
-offered = answered + abandoned + short_abandoned + failed + moved + those inside.
+fault of ours before an answer. Moved: left for another queue, where they are offered again, or for a menu. So at any
+time offered = answered + abandoned + short_abandoned + failed + moved + those inside.
 """
 
 from __future__ import annotations
@@ -98,8 +98,10 @@ class QueueStatistics:
                 self._policies |= {policy.name: policy for policy in queues}
             case ev.CallQueued(call_id=call_id, queue=queue):
                 self._queued(call_id, queue)
-            case ev.CallOverflowed(queue=queue):
+            case ev.CallOverflowed(queue=queue, call_id=call_id, to_queue=to_queue):
                 self.of(queue).overflowed += 1
+                if to_queue is None and self._inside.pop(call_id, None) is not None:
+                    self.of(queue).moved += 1
             case ev.ReservationAccepted(queue=queue, wait_seconds=waited):
                 self._answered(queue, waited)
             case ev.TalkAdopted(call=call):

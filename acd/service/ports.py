@@ -16,6 +16,7 @@ from acd.domain.commands import Command
 from acd.domain.effects import CommitTicket
 from acd.domain.events import Event
 from acd.domain.journal_format import DeskWish
+from acd.domain.outgoing import FarEnd
 from ivr.model import PromptRef
 
 T = TypeVar("T")
@@ -171,6 +172,11 @@ class CallerChannel(ABC):
     @abstractmethod
     async def dial(self, extension: str, offer_time: timedelta) -> DialStatus:
         """Ring an agent's phone and stay until it is over: not answered, or talked and hung up."""
+
+    @abstractmethod
+    async def dial_out(self, to: FarEnd, limit: timedelta) -> DialStatus:
+        """Ring somebody who is no agent, for `limit` at most, and stay until it is over, as `dial` does. The caller
+        hears what the other side sends."""
 
     def heard_answer(self) -> None:  # noqa: B027  # a hint: those who have no use for it leave it
         """The switch says that the phone now dialled has been answered: nobody need ask how the ringing ended."""

@@ -82,7 +82,9 @@ DOOR = replace(
     overflow=(
         Overflow(cause=OverflowCause.NOBODY_LOGGED_IN, announcement=(("fr", "Fermé."),)),
         Overflow(cause=OverflowCause.TOO_MANY_WAITING, limit=1, queue=QueueName("support")),
+        Overflow(cause=OverflowCause.NOBODY_ABLE, flow="elsewhere"),
     ),
+    steps=(Step(after=timedelta(seconds=25), flow="elsewhere"),),
 )
 SITE = (RICH, ORDERS_POLICY, DOOR)
 
