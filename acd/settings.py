@@ -126,6 +126,13 @@ class AgentPhonesSettings(Section):
 class FallbackSettings(Section):
     without_service_seconds: Seconds
     extension: str | None = None  # "context,extension,priority" of a plain fallback, else apology and hang-up
+    queue: Name | None = None  # for callers who have none yet: all go to Asterisk's own queues then
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> FallbackSettings:
+        if self.extension is not None and self.queue is not None:
+            raise ValueError("give `extension` or `queue`, not both")
+        return self
 
 
 class AsteriskSettings(Section):
@@ -187,6 +194,13 @@ class Settings(Section):
     def _without_the_dropped(cls, value: object) -> object:
         """`"100": null` in a site file takes a shipped number (or queue) away."""
         return {key: item for key, item in value.items() if item is not None} if isinstance(value, dict) else value
+
+    @model_validator(mode="after")
+    def _fallback_queue_exists(self) -> Settings:
+        queue = self.asterisk.fallback.queue
+        if queue is not None and queue not in self.queues:
+            raise ValueError(f"asterisk.fallback.queue: there is no queue `{queue}`")
+        return self
 
     @property
     def data_dir(self) -> Path:

@@ -49,6 +49,7 @@ class Reason(StrEnum):
     FLOW_ENDED = "flow_ended"
     CHANNEL_GONE = "channel_gone"  # found missing at a resync with Asterisk
     SERVICE_ERROR = "service_error"
+    SERVED_ELSEWHERE = "served_elsewhere"  # came to its end in the switch's fallback queue
 
 
 class Termination(Struct, frozen=True):

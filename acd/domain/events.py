@@ -215,11 +215,21 @@ class ReservationCanceled(Event, frozen=True, kw_only=True):
 
 
 class TalkAdopted(Event, frozen=True, kw_only=True):
-    """A talk found under way: the service was restarted meanwhile. `after_call`: logged out, for an agent who is."""
+    """A talk found under way: the service was restarted meanwhile. `after_call`: logged out, for an agent who is.
+    `wait_seconds`: of a call that the switch's fallback queue gave to the agent."""
 
     call: Call
     agent_id: AgentId
     after_call: AfterCall | None
+    wait_seconds: float | None = None
+
+
+class CallServedElsewhere(Event, frozen=True, kw_only=True):
+    """The switch's fallback queue brought a call to its end, `call.is_answered` or not."""
+
+    call_id: CallId
+    call: Call
+    wait_seconds: float
 
 
 class TalkEnded(Event, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
@@ -12,12 +13,14 @@ from acd.domain import effects as fx
 from acd.domain.call import CallStage, Reason
 from acd.domain.ids import AgentId, CallId, ReservationId, call_id_of
 from acd.service.call_flow import CallFlow, FlowServices, adopt_talk
+from acd.service.fallback import ServedElsewhere
 from acd.service.ports import (
     CallerChannel,
     CallerGone,
     CallerHungUpError,
     ControlLostError,
     DeskError,
+    FallbackCall,
     KeyPressed,
     LegAnswered,
     LegRinging,
@@ -39,6 +42,10 @@ class Switchboard:
         self._flows: dict[CallId, CallFlow] = {}
         self._failures: Counter[CallId] = Counter()
         self.differences: Counter[str] = Counter()  # where Asterisk knew better, by kind
+        self.on_live_channels: Callable[[], None] = lambda: None  # connected to the switch, maybe again
+        self.served_elsewhere = ServedElsewhere(
+            services.state, services.desk, services.clock, services.tasks, services.submit
+        )
 
     def __len__(self) -> int:
         return len(self._flows)
@@ -132,6 +139,9 @@ class Switchboard:
                 if call_id not in self._flows and call_id in self._services.state.calls:
                     self._services.submit(cmd.EndCall(call_id=call_id, reason=Reason.CALLER_HUNG_UP))
                 self._failures.pop(call_id, None)
+                self.served_elsewhere.caller_gone(linkedid)
+            case FallbackCall():
+                self.served_elsewhere.take(fact)
             case LiveChannels(linkedids, observed_at):
                 self._reconcile(linkedids, observed_at)
 
@@ -145,6 +155,7 @@ class Switchboard:
         gone = [call_id for call_id in before if call_id not in calls or calls[call_id].stage is CallStage.ENDED]
         self._differs("call_gone", len(gone))
         self._services.tasks.start(self._settle(live), "settle_calls")
+        self.on_live_channels()
 
     def _differs(self, what: str, count: int = 1) -> None:
         """Asterisk knew better."""
