@@ -78,9 +78,14 @@ class Metrics:
         ):
             Gauge(name, text, registry=self.registry).set_function(value)
 
-    def watch_journal(self, figures: Callable[[], Mapping[str, float]], differences: Mapping[str, int]) -> None:
-        """How the journal is written, and how often Asterisk knew better than what was known from it."""
-        self.registry.register(_JournalCollector(figures, differences))
+    def watch_journal(self, figures: Callable[[], Mapping[str, float]]) -> None:
+        """How the journal is written."""
+        self.registry.register(_JournalCollector(figures))
+
+    def watch_clock(self, behind: Callable[[], float]) -> None:
+        """How far the machine's clock is ahead of the service's, which works off its steps."""
+        text = "Seconds by which the machine's clock is ahead of the service's"
+        Gauge("guichet_clock_behind_seconds", text, registry=self.registry).set_function(behind)
 
     def hear(self, events: Sequence[ev.Event]) -> None:
         for event in events:
@@ -158,9 +163,8 @@ class _JournalCollector(Collector):
         "guichet_journal_damaged_at_start": "1: the journal was damaged, what came after the damage is not known",
     }
 
-    def __init__(self, figures: Callable[[], Mapping[str, float]], differences: Mapping[str, int]) -> None:
+    def __init__(self, figures: Callable[[], Mapping[str, float]]) -> None:
         self._figures = figures
-        self._differences = differences
 
     def describe(self) -> Iterable[Metric]:
         return []  # registering asks for no figures
@@ -173,12 +177,6 @@ class _JournalCollector(Collector):
         lost = "guichet_journal_lost_decisions"
         if lost in figures:
             yield CounterMetricFamily(lost, "Decisions not kept: the disk took none for too long", value=figures[lost])
-        family = CounterMetricFamily(
-            "guichet_asterisk_differences", "What was found otherwise in Asterisk than it was known", labels=["what"]
-        )
-        for what, count in self._differences.items():
-            family.add_metric([what], count)
-        yield family
 
 
 class _MenusCollector(Collector):
