@@ -140,7 +140,8 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
             flow_named=live.flow_named,
             default_language=site.settings.service.language,
             limits=_limits(site.settings),
-        )
+        ),
+        writer.drain,
     )
     ports.telephony.listen(switchboard.hear)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 
@@ -40,8 +40,10 @@ UNSETTLED_TIME = timedelta(days=2)  # how far back calls without a ticket are lo
 
 
 class Switchboard:
-    def __init__(self, services: FlowServices) -> None:
+    def __init__(self, services: FlowServices, desk_is_told: Callable[[], Awaitable[None]] | None = None) -> None:
+        """`desk_is_told`: returns when the desk knows all that this service, or the one before it, owed it."""
         self._services = services
+        self._desk_is_told = desk_is_told
         self._flows: dict[CallId, CallFlow] = {}
         self._failures: Counter[CallId] = Counter()
         self.on_live_channels: Callable[[], None] = lambda: None  # connected to the switch, maybe again
@@ -166,6 +168,8 @@ class Switchboard:
 
     async def _settle(self, live_linkedids: frozenset[str]) -> None:
         """Talks that ended while no service looked on, and wrap-ups that died with one, get their tickets."""
+        if self._desk_is_told is not None:
+            await self._desk_is_told()
         try:
             calls = await self._services.desk.unsettled_calls(self._services.clock.now() - UNSETTLED_TIME)
         except DeskError as error:
