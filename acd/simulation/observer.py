@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from acd.domain import events as ev
 from acd.domain.call import Result
 from acd.domain.ids import AgentId, CallId, QueueName
-from acd.domain.state import State
+from acd.domain.queue import QueuePolicy
 
 
 @dataclass(slots=True)
@@ -38,14 +38,15 @@ class _Waiting:
     at: float
     is_counted: bool
     estimate: float | None = None
+    step: int = 0
 
 
 class Observer:
     """Of a run of `length` seconds, of which the first `warm_up` are not counted. `groups`: of each agent."""
 
-    def __init__(self, length: float, warm_up: float, state: State, groups: Mapping[AgentId, str]) -> None:
-        self._state = state
+    def __init__(self, length: float, warm_up: float, groups: Mapping[AgentId, str]) -> None:
         self._warm = warm_up
+        self._targets: dict[QueueName, float] = {}  # seconds
         self.groups = groups
         self._now = 0.0
         self._waiting: dict[CallId, _Waiting] = {}
@@ -62,9 +63,11 @@ class Observer:
         for event in events:
             match event:
                 case ev.QueuesConfigured(queues=queues):
-                    self._know(policy.name for policy in queues)
+                    self._know(queues)
                 case ev.CallQueued(call_id=call_id, queue=queue):
                     self._queued(call_id, queue)
+                case ev.StepReached(call_id=call_id, step=step) if call_id in self._waiting:
+                    self._waiting[call_id].step = step
                 case ev.ReservationAccepted():
                     self._accepted(event)
                 case ev.CallEnded(call_id=call_id):
@@ -80,9 +83,10 @@ class Observer:
                 case ev.CallOverflowed(queue=queue, to_queue=None) if at >= self._warm:
                     self.queues[queue].turned_away += 1
 
-    def _know(self, names: Iterable[QueueName]) -> None:
-        for name in names:
-            self.queues.setdefault(name, QueueOutcome())  # in the order they are configured
+    def _know(self, policies: Iterable[QueuePolicy]) -> None:
+        for policy in policies:
+            self.queues.setdefault(policy.name, QueueOutcome())  # in the order they are configured
+            self._targets[policy.name] = policy.service_level_time.total_seconds()
 
     def estimated(self, call_id: CallId, expected: float | None) -> None:
         waiting = self._waiting.get(call_id)
@@ -124,9 +128,8 @@ class Observer:
         outcome.answered += 1
         outcome.answered_wait_sum += waited
         outcome.wait_sum += waited
-        limit = self._state.queues[waiting.queue].service_level_time.total_seconds()
-        outcome.answered_in_time += waited <= limit
-        outcome.relaxed += self._state.calls[event.call_id].step > 0
+        outcome.answered_in_time += waited <= self._targets.get(waiting.queue, 0.0)
+        outcome.relaxed += waiting.step > 0
         if waiting.estimate is not None:
             outcome.estimate_errors.append(waiting.estimate - waited)
 
