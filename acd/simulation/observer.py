@@ -37,6 +37,7 @@ class _Waiting:
     queue: QueueName
     at: float
     is_counted: bool
+    since: float  # in this queue, where it has come from another
     estimate: float | None = None
     step: int = 0
 
@@ -50,7 +51,7 @@ class Observer:
         self.groups = groups
         self._now = 0.0
         self._waiting: dict[CallId, _Waiting] = {}
-        self._inside: dict[QueueName, int] = {}
+        self._counts: dict[QueueName, tuple[int, float]] = {}  # how many wait now, and since when so many
         self._busy_since: dict[AgentId, float] = {}
         self._here_since: dict[AgentId, float] = {}
         self.queues: defaultdict[QueueName, QueueOutcome] = defaultdict(QueueOutcome)
@@ -99,7 +100,7 @@ class Observer:
     def close(self, at: float) -> None:
         self._now = at
         for call_id in tuple(self._waiting):
-            self._leave(self._waiting.pop(call_id), call_id)
+            self._leave(self._waiting.pop(call_id))
         for agent_id in tuple(self._busy_since):
             self._free(agent_id)
         for agent_id, since in self._here_since.items():
@@ -111,17 +112,18 @@ class Observer:
         before = self._waiting.pop(call_id, None)
         entered_at, is_counted = self._now, self._now >= self._warm
         if before is not None:
-            self._leave(before, call_id)
+            self._leave(before)
             self.queues[before.queue].moved += before.is_counted
             entered_at = before.at
-        self._waiting[call_id] = _Waiting(queue, entered_at, is_counted)
+        self._waiting[call_id] = _Waiting(queue, entered_at, is_counted, self._now)
+        self._count(queue, 1)
         self.queues[queue].offered += is_counted
 
     def _accepted(self, event: ev.ReservationAccepted) -> None:
         waiting = self._waiting.pop(event.call_id, None)
         if waiting is None:
             return
-        self._leave(waiting, event.call_id)
+        self._leave(waiting)
         if not waiting.is_counted:
             return
         outcome, waited = self.queues[waiting.queue], event.wait_seconds
@@ -137,18 +139,23 @@ class Observer:
         waiting = self._waiting.pop(call_id, None)
         if waiting is None:
             return
-        self._leave(waiting, call_id)
+        self._leave(waiting)
         if waiting.is_counted and result in {Result.ABANDONED, Result.SHORT_ABANDONED}:
             self.queues[waiting.queue].abandoned += 1
             self.queues[waiting.queue].wait_sum += self._now - waiting.at
 
-    def _leave(self, waiting: _Waiting, _: CallId) -> None:
-        """Little's law looks at everybody who waits within the counted time, for as long as they do within it."""
+    def _leave(self, waiting: _Waiting) -> None:
         outcome = self.queues[waiting.queue]
-        outcome.waiting_area += max(0.0, self._now - max(waiting.at, self._warm))
+        self._count(waiting.queue, -1)
         if waiting.is_counted:
             outcome.entered += 1
-            outcome.left_wait_sum += self._now - waiting.at
+            outcome.left_wait_sum += self._now - waiting.since
+
+    def _count(self, queue: QueueName, by: int) -> None:
+        """The number waiting, integrated over the counted time: what Little's law is held against."""
+        count, since = self._counts.get(queue, (0, 0.0))
+        self.queues[queue].waiting_area += count * max(0.0, self._now - max(since, self._warm))
+        self._counts[queue] = (count + by, self._now)
 
     # agents --------------------------------------------------------------------------------------------------
 
