@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from acd.domain.changes import calls, fallback, people, talks, waiting
+from acd.domain.changes import calls, fallback, people, supervision, talks, waiting
 
-CHANGES = {**people.CHANGES, **calls.CHANGES, **waiting.CHANGES, **talks.CHANGES, **fallback.CHANGES}
+CHANGES = {
+    **people.CHANGES,
+    **calls.CHANGES,
+    **waiting.CHANGES,
+    **talks.CHANGES,
+    **supervision.CHANGES,
+    **fallback.CHANGES,
+}
