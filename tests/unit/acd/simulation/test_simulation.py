@@ -35,8 +35,8 @@ agents: [{{group: all, count: {count}, skills: {{support: 1}}}}]
 
 
 def play(known: Scenario, runs: int) -> Report:
-    """With Little's law, L = lambda W, in every run: the number waiting, over the time, is the arrivals times their mean
-    wait, which is counted caller by caller, but for those whom the edges of the time cut in two."""
+    """With Little's law, L = lambda W, in every run: the number waiting, over the time, is the arrivals times their
+    mean wait, which is counted caller by caller, but for those whom the edges of the time cut in two."""
     observers = [Simulation(day_of(known, run)).run() for run in range(runs)]
     for observer in observers:
         for outcome in observer.queues.values():
