@@ -49,6 +49,9 @@ from acd.secrets import Secrets
 from acd.service.call_flow import FlowServices
 from acd.service.desk_writer import DeskWriter
 from acd.service.dispatcher import Dispatcher
+from acd.service.hotline import Hotline
+from acd.service.hotline_steps import HotlineServices
+from acd.service.incidents import IncidentBoard
 from acd.service.ivr_figures import IvrFigures
 from acd.service.menu import MenuServices
 from acd.service.ports import Clock, Desk, Journal, Lookups, Prompts, Role, Telephony, Timers, User
@@ -77,6 +80,7 @@ class Ports:
     telephony: Telephony
     prompts: Prompts
     lookups: Lookups
+    hotline: Hotline
     journal: Journal
     schedule: ScheduleFlush
     tasks: BackgroundTasks
@@ -91,6 +95,7 @@ class Core:
     switchboard: Switchboard
     writer: DeskWriter
     ivr_figures: IvrFigures
+    incidents: IncidentBoard
 
 
 def build_core(live: LiveSite, ports: Ports) -> Core:
@@ -103,6 +108,9 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
     ivr_figures = IvrFigures()
     site = live.site
     timers = ports.timers(ports.clock, dispatcher.submit)
+    incidents = IncidentBoard(
+        ports.hotline.incidents, ports.prompts, ports.clock, ports.tasks, site.settings.service.zone
+    )
     switchboard = Switchboard(
         FlowServices(
             submit=dispatcher.submit,
@@ -114,6 +122,9 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
                 clock=ports.clock,
                 prompts=ports.prompts,
                 lookups=ports.lookups,
+                hotline=HotlineServices(
+                    submit=dispatcher.submit, clock=ports.clock, stores=ports.hotline, board=incidents
+                ),
                 zone=site.settings.service.zone,
             ),
             telephony=ports.telephony,
@@ -146,6 +157,7 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
         switchboard=switchboard,
         writer=writer,
         ivr_figures=ivr_figures,
+        incidents=incidents,
     )
 
 
@@ -198,6 +210,7 @@ async def open_guichet(
         prompts = await _prepared_prompts(site)
         lookups = await stack.enter_async_context(open_lookups(lookup_services(settings.lookups)))
         journal = await stack.enter_async_context(open_journal(settings.journal.redis_url, tasks))
+        hotline = _hotline(database)
         telephony = AsteriskTelephony(
             _ami_address(site, secrets),
             clock,
@@ -215,12 +228,15 @@ async def open_guichet(
                 telephony=telephony,
                 prompts=prompts,
                 lookups=lookups,
+                hotline=hotline,
                 journal=journal,
                 schedule=_call_later,
                 tasks=tasks,
             ),
         )
         reloader = Reloader(live, read_settings or (lambda: settings), prompts, lookups, core.dispatcher.submit)
+        await core.incidents.refresh()
+        tasks.start(core.incidents.keep_fresh(), "incidents")
         await _register_agents(site, core, users)
         tasks.start(core.writer.run(), "desk_writer")
         stack.push_async_callback(_write_what_is_left, core.writer)
@@ -245,6 +261,8 @@ async def open_guichet(
                 readiness=lambda: _problems(core, telephony, journal),
                 metrics=metrics,
                 ivr_figures=core.ivr_figures,
+                hotline=hotline,
+                incidents=core.incidents,
             )
         )
         http_port = await stack.enter_async_context(serve(app, settings.http.host, settings.http.port))
@@ -262,6 +280,15 @@ async def open_guichet(
             agi_port=agi.port,
             http_port=http_port,
         )
+
+
+def _hotline(database: ticketing.Database) -> Hotline:
+    return Hotline(
+        incidents=ticketing.SqlMajorIncidents(database),
+        surveys=ticketing.SqlSurveys(database),
+        pins=ticketing.SqlContactPins(database),
+        requests=ticketing.SqlServiceRequests(database),
+    )
 
 
 async def _find_asterisk(site: Site, telephony: AsteriskTelephony) -> None:

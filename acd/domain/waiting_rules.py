@@ -79,7 +79,8 @@ def _queue(turn: Turn, call: Call, policy: QueuePolicy, place: cmd.EnqueueCall) 
         )
     )
     progress(turn, call.call_id)
-    match_call(turn, call.call_id)
+    if turn.state.pool.has_item(call.call_id):  # else a step has sent it on at once, and it rings there
+        match_call(turn, call.call_id)
 
 
 def _ring(call: Call, wanted: PreferredRing) -> Ring | None:

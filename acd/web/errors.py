@@ -17,7 +17,7 @@ from aiohttp import web
 from acd.domain.errors import DomainError, UnknownAgentError, UnknownCallError, UnknownQueueError
 from acd.service.users import UserError, UsersUnavailableError
 from acd.web.services import SERVICES
-from ticketing.api import ContactNotFoundError, DatabaseError, DeskError, TicketNotFoundError
+from ticketing.api import ContactNotFoundError, DatabaseError, DeskError, IncidentNotFoundError, TicketNotFoundError
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +45,14 @@ class ErrorAnswer(msgspec.Struct, frozen=True):
     error: Problem
 
 
-_UNKNOWN: Final = (UnknownAgentError, UnknownCallError, UnknownQueueError, TicketNotFoundError, ContactNotFoundError)
+_UNKNOWN: Final = (
+    UnknownAgentError,
+    UnknownCallError,
+    UnknownQueueError,
+    TicketNotFoundError,
+    ContactNotFoundError,
+    IncidentNotFoundError,
+)
 
 
 def as_api_error(error: Exception) -> ApiError:

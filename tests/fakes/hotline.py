@@ -7,6 +7,7 @@ from datetime import datetime
 
 from msgspec.structs import asdict, replace
 
+from acd.service.hotline import Hotline
 from ticketing.api import (
     ContactId,
     ContactNotFoundError,
@@ -183,3 +184,12 @@ class FakeServiceRequests(_MayBeDown, ServiceRequests):
     async def request_of(self, number: TicketNumber) -> ServiceRequest | None:
         self._check()
         return next((request for known, request in self.opened.values() if known == number), None)
+
+
+def fake_hotline() -> Hotline:
+    return Hotline(
+        incidents=FakeMajorIncidents(),
+        surveys=FakeSurveys(),
+        pins=FakeContactPins(),
+        requests=FakeServiceRequests(),
+    )
