@@ -11,7 +11,7 @@ from acd.domain.commands import Command
 from acd.domain.ids import AgentId, CallId, ReservationId
 
 
-class Effect(Struct, frozen=True, kw_only=True):
+class Effect(Struct, frozen=True, kw_only=True, tag=True):
     pass
 
 
