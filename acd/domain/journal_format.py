@@ -72,3 +72,6 @@ def decode_record(payload: bytes) -> Record:
     stored = _decode_stored(payload)
     events = tuple(decode_event(event) for event in stored.events)
     return Record(at=stored.at, events=events, wishes=stored.wishes, took=stored.took)
+
+
+decode_wishes: Callable[[bytes | msgspec.Raw], list[DeskWish]] = msgspec.json.Decoder(list[DeskWish]).decode

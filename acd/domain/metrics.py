@@ -8,12 +8,14 @@ offered = answered + abandoned + short_abandoned + failed + moved + those inside
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from msgspec import Struct
+import msgspec
+from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from acd.domain import events as ev
-from acd.domain.call import Result
+from acd.domain.call import Call, Result
 from acd.domain.ids import CallId, QueueName
 from acd.domain.queue import QueuePolicy
 
@@ -56,6 +58,14 @@ def average_handle_time(figures: QueueFigures) -> float | None:
     return (figures.talk_seconds + figures.wrap_up_seconds) / figures.wrap_ups if figures.wrap_ups else None
 
 
+class StatisticsPicture(Struct, frozen=True, kw_only=True):
+    """All that `QueueStatistics` knows."""
+
+    figures: dict[QueueName, QueueFigures]
+    policies: dict[QueueName, QueuePolicy]
+    inside: dict[CallId, QueueName]
+
+
 class QueueStatistics:
     """Folds events into figures per queue."""
 
@@ -71,6 +81,17 @@ class QueueStatistics:
         for event in events:
             self.apply(event)
 
+    def picture(self) -> Iterator[StatisticsPicture]:
+        yield StatisticsPicture(
+            figures={queue: replace(figures) for queue, figures in self._figures.items()},
+            policies=dict(self._policies),
+            inside=dict(self._inside),
+        )
+
+    def restore(self, pieces: Sequence[Raw]) -> None:
+        picture = msgspec.json.decode(pieces[0], type=StatisticsPicture)
+        self._figures, self._policies, self._inside = picture.figures, picture.policies, picture.inside
+
     def apply(self, event: ev.Event) -> None:
         match event:
             case ev.QueuesConfigured(queues=queues):
@@ -81,6 +102,8 @@ class QueueStatistics:
                 self.of(queue).overflowed += 1
             case ev.ReservationAccepted(queue=queue, wait_seconds=waited):
                 self._answered(queue, waited)
+            case ev.TalkAdopted(call=call):
+                self._adopted(call)
             case ev.ReservationTimedOut(queue=queue):
                 self.of(queue).no_answers += 1
             case ev.TalkEnded(queue=queue, talk_seconds=seconds):
@@ -107,6 +130,11 @@ class QueueStatistics:
         policy = self._policies.get(queue)
         if policy is not None and waited <= policy.service_level_time.total_seconds():
             figures.answered_in_time += 1
+
+    def _adopted(self, call: Call) -> None:
+        """One that is counted as offered has been answered. Of one known from the desk alone nothing is."""
+        if (queue := self._inside.get(call.call_id)) and call.queued_at and call.answered_at:
+            self._answered(queue, max(0.0, (call.answered_at - call.queued_at).total_seconds()))
 
     def _ended(self, event: ev.CallEnded) -> None:
         self._inside.pop(event.call_id, None)

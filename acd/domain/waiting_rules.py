@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from acd.domain import commands as cmd
@@ -16,6 +16,7 @@ from acd.domain.estimates import expected_wait_seconds
 from acd.domain.ids import AgentId, CallId, QueueName, agent_id_of
 from acd.domain.overflow import overflow_at_door
 from acd.domain.queue import PreferredBy, PreferredRing, QueuePolicy
+from acd.domain.state import State
 from acd.domain.turn import Rule, Turn
 from routing.relaxation import stage_due
 
@@ -129,9 +130,23 @@ def progress(turn: Turn, call_id: CallId) -> None:
         step = turn.state.stage_of(call).step
         if step is not None and step.queue and reached.cause not in _OF_RINGS and _send_on(turn, call, step.queue):
             return
-    if (due_at := next_due(turn, turn.state.calls[call_id])) is not None:
-        command = cmd.ReachStep(call_id=call_id)
-        turn.wish(fx.StartTimer(key=step_timer(call_id), due_at=max(due_at, turn.now), command=command))
+    if watch := _step_watch(turn.state, turn.state.calls[call_id], turn.now):
+        turn.wish(watch)
+
+
+def _step_watch(state: State, call: Call, now: datetime) -> fx.StartTimer | None:
+    due_at = next_due(state, call)
+    if due_at is None:
+        return None
+    command = cmd.ReachStep(call_id=call.call_id)
+    return fx.StartTimer(key=step_timer(call.call_id), due_at=max(due_at, now), command=command)
+
+
+def timers(state: State, now: datetime) -> Iterator[fx.StartTimer]:
+    """Those that run for this state. (One may go on when its call is offered; it then does nothing.)"""
+    for call in state.calls.values():
+        if state.pool.has_item(call.call_id) and (watch := _step_watch(state, call, now)):
+            yield watch
 
 
 _OF_RINGS = frozenset({"reserve_over", "preferred_away"})
@@ -192,9 +207,9 @@ def _ring_ends_at(call: Call) -> datetime:
     return (call.ring_since or call.changed_at) + call.rings[call.ring].reserve_time
 
 
-def next_due(turn: Turn, call: Call) -> datetime | None:
+def next_due(state: State, call: Call) -> datetime | None:
     """When time alone will bring this call its next ring or step."""
-    stages = turn.state.stages_of(call)
+    stages = state.stages_of(call)
     due = [_ring_ends_at(call)] if call.is_kept else []
     if call.step + 1 < len(stages) and call.queued_at is not None:
         due.append(call.queued_at + stages[call.step + 1].after)
@@ -207,7 +222,7 @@ def step_timer(call_id: CallId) -> str:
 
 def forget_steps(turn: Turn, call: Call) -> None:
     """The call waits no more."""
-    if call.queue in turn.state.queues and next_due(turn, call) is not None:
+    if call.queue in turn.state.queues and next_due(turn.state, call) is not None:
         turn.wish(fx.CancelTimer(key=step_timer(call.call_id)))
 
 

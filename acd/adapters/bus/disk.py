@@ -30,6 +30,10 @@ class Disk(ABC):
     def size(self, name: str) -> int: ...
 
     @abstractmethod
+    def modified_at(self, name: str) -> float:
+        """When it was last written, in seconds since 1970."""
+
+    @abstractmethod
     def create(self, name: str) -> None:
         """A new, empty file, to which `write` adds until it is closed. One of that name is replaced."""
 
@@ -43,9 +47,6 @@ class Disk(ABC):
 
     @abstractmethod
     def close(self, name: str) -> None: ...
-
-    @abstractmethod
-    def truncate(self, name: str, size: int) -> None: ...
 
     @abstractmethod
     def rename(self, name: str, to: str) -> None:
@@ -96,6 +97,9 @@ class FolderDisk(Disk):
     def size(self, name: str) -> int:
         return (self.folder / name).stat().st_size
 
+    def modified_at(self, name: str) -> float:
+        return (self.folder / name).stat().st_mtime
+
     def create(self, name: str) -> None:
         self.close(name)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
@@ -113,9 +117,6 @@ class FolderDisk(Disk):
     def close(self, name: str) -> None:
         if (handle := self._open.pop(name, None)) is not None:
             os.close(handle)
-
-    def truncate(self, name: str, size: int) -> None:
-        os.truncate(self.folder / name, size)
 
     def rename(self, name: str, to: str) -> None:
         (self.folder / name).replace(self.folder / to)

@@ -18,6 +18,7 @@ from acd.adapters.bus.disk import Disk, FolderDisk
 from acd.adapters.bus.frames import Ending, JournalError, JournalVersionError, Reading, read_header
 from acd.domain.events import Event
 from acd.domain.journal_format import VERSION, Record, decode_record
+from acd.service.memory import Part
 
 log = structlog.get_logger(__name__)
 
@@ -28,13 +29,6 @@ END: Final = b'{"part":"end"}'  # the last frame of a snapshot that was written 
 class Kept(NamedTuple):
     serial: int
     record: Record
-
-
-class Part(msgspec.Struct, frozen=True):
-    """One frame of a snapshot: something of the state named `part`."""
-
-    part: str
-    data: msgspec.Raw = msgspec.Raw(b"null")
 
 
 @dataclass(slots=True)

@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec import Raw
+from msgspec.json import encode
 from msgspec.structs import replace
 
 from acd.domain import commands as cmd
@@ -23,6 +25,7 @@ from acd.domain.errors import DomainError
 from acd.domain.ids import AgentId, CallId, QueueName, agent_id_of, call_id_of, reservation_id_of
 from acd.domain.journal_format import decode_event, encode_event
 from acd.domain.metrics import QueueStatistics
+from acd.domain.picture import pieces_of, restore
 from acd.domain.queue import (
     Overflow,
     OverflowCause,
@@ -320,15 +323,38 @@ class AnyDay(RuleBasedStateMachine):
         assert set(state.pool._present) == present
 
     @invariant()
+    def timers_follow_from_the_state(self) -> None:
+        """After a restart nobody else remembers them. What goes on without need says so by its kind."""
+        told = {timer.key: (timer.due_at, timer.command) for timer in self.engine.timers(self.now)}
+        needless = {key for key in self.timers if key.startswith(("step:", "reserve:"))} - told.keys()
+        assert self.timers.keys() - needless == told.keys()
+        for key, (due_at, command) in told.items():
+            assert self.timers[key][1] == command
+            is_early = key.startswith("reserve:") and self.timers[key][0] < due_at  # it looks, and waits on
+            assert self.timers[key][0] == due_at or is_early, key
+
+    @invariant()
     def whoever_may_get_stuck_has_a_timer(self) -> None:
         state = self.engine.state
-        offers = {f"offer:{call.reservation_id}" for call in state.calls.values() if call.stage is CallStage.RESERVED}
-        wrap_ups = {f"wrap_up:{agent.agent_id}" for agent in state.agents.values() if agent.state is AgentState.WRAP_UP}
-        kept_later = {key for key in self.timers if key.startswith(("step:", "reserve:"))}
-        assert set(self.timers) - kept_later == offers | wrap_ups
         for call in state.calls.values():
+            if call.stage is CallStage.RESERVED:
+                assert f"offer:{call.reservation_id}" in self.timers
             if call.stage is CallStage.WAITING and (call.is_kept or call.step + 1 < len(state.stages_of(call))):
                 assert f"step:{call.call_id}" in self.timers, call
+        for agent in state.agents.values():
+            if agent.state is AgentState.WRAP_UP:
+                assert f"wrap_up:{agent.agent_id}" in self.timers
+
+    @invariant()
+    def a_picture_tells_all_of_it(self) -> None:
+        again = State()
+        restore(again, [Raw(encode(piece)) for piece in pieces_of(self.engine.state)])
+        assert picture(again) == picture(self.engine.state)
+        assert again.pool._idle == self.engine.state.pool._idle
+        assert again.pool._items == self.engine.state.pool._items
+        statistics = QueueStatistics()
+        statistics.restore([Raw(encode(piece)) for piece in self.statistics.picture()])
+        assert vars(statistics) == vars(self.statistics)
 
     @invariant()
     def the_standby_agrees(self) -> None:
