@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
-from acd.queue_settings import Language, Name, QueueSettings, RoutingSettings, Seconds, Section
-from acd.routing_site import check_routing
+from acd.queue_settings import Language, MenuName, Name, QueueSettings, RoutingSettings, Seconds, Section
+from acd.routing_site import check_routing, refuse_what_has_moved
 from acd.secrets import read_secret_file
 from acd.shipped import shipped_config
 from ivr.calendar import Calendar
@@ -26,7 +26,6 @@ from ivr.source import Source, load, merge
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
-MenuName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]  # as menus write names
 Extension = Annotated[str, Field(pattern=r"^[0-9]{2,8}$")]
 
 
@@ -253,8 +252,9 @@ def load_settings(
     if overrides:
         layers.append(Source.of_data(dict(overrides), "command line"))
     source = merge(layers, whole=("calendars",))  # half a calendar of each would be neither
+    refuse_what_has_moved(source)
     settings = source.validate(Settings)
-    if problems := check_routing(settings.queues, settings.routing, source):
+    if problems := check_routing(settings.queues, settings.routing, settings.calendars, source):
         raise ConfigurationError(problems)
     return settings if chosen is None else _beside(chosen.absolute().parent, settings)
 

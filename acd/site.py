@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
+from acd.domain.priorities import IMPACT, URGENCY
 from acd.domain.queue import QueuePolicy, RoutingRules
 from acd.routing_site import policy_of, rules_of, skills_asked_for
 from acd.service.menu import Route
@@ -49,8 +50,8 @@ class Site:
                 yield from (PromptRef(language, text) for language, text in rule.announcement.items())
 
     def queue_policies(self) -> tuple[QueuePolicy, ...]:
-        routing = self.settings.routing
-        return tuple(policy_of(name, queue, routing) for name, queue in self.settings.queues.items())
+        routing, calendars = self.settings.routing, self.settings.calendars
+        return tuple(policy_of(name, queue, routing, calendars) for name, queue in self.settings.queues.items())
 
     def routing_rules(self) -> RoutingRules:
         return rules_of(self.settings.routing)
@@ -92,6 +93,7 @@ def load_site(settings: Settings) -> Site:
         warnings += [problem for problem in found if problem.severity == "warning"]
     if not problems:
         problems.extend(_numbers(settings, linked))
+        warnings.extend(_priorities(settings, [linked[name] for name in sorted(in_use & linked.keys())]))
     if problems:
         raise ConfigurationError(tuple(problems))
     return Site(settings, linked, frozenset(in_use & linked.keys()), tuple(warnings))
@@ -124,6 +126,20 @@ def _numbers(settings: Settings, flows: Mapping[str, Flow]) -> Iterator[Problem]
             message = f"the flow `{entry.flow}` returns to a flow that calls it: no number can lead to it"
         if message:
             yield Problem("settings", 0, 0, f"numbers.{number}.flow", message)
+
+
+def _priorities(settings: Settings, flows: Sequence[Flow]) -> Iterator[Problem]:
+    """Rules of priority that go by an attribute which no menu in use sets: they never hold."""
+    known = {name for flow in flows for name in attributes_of(flow)}
+    rules = [("routing.priorities", rule) for rule in settings.routing.priorities]
+    rules += [
+        (f"queues.{name}.priorities", each) for name, queue in settings.queues.items() for each in queue.priorities
+    ]
+    for path, rule in rules:
+        asked = {*rule.menu, *((IMPACT, URGENCY) if rule.impact_urgency else ())}
+        for name in sorted(asked - known):
+            told = f"`{rule.name}`: no menu sets the attribute `{name}`{did_you_mean(name, known)}"
+            yield Problem("settings", 0, 0, path, told, severity="warning")
 
 
 def _read(path: Path) -> str:

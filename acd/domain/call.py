@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from acd.domain.caller import Caller, CallerContext
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId
+from acd.domain.priorities import Attributes
 from acd.domain.queue import OverflowCause, PreferredBy
 from routing.model import Requirements
 
@@ -91,6 +92,8 @@ class Call(Struct, frozen=True, kw_only=True):
     keyed_ticket: str | None = None
     queue: QueueName | None = None
     priority: int = 5
+    priority_reason: str = ""
+    attributes: Attributes = ()  # of the menu, that rules of priority ask for
     skills: Requirements = ()  # asked for by the IVR besides the queue's own
     queued_at: datetime | None = None
     attempts: int = 0  # reservations so far

@@ -10,6 +10,7 @@ from acd.domain.agent import AfterCall, AgentProfile
 from acd.domain.call import Call, IvrStep, Ring, Termination
 from acd.domain.caller import Caller, CallerContext
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId
+from acd.domain.priorities import Attributes
 from acd.domain.queue import QueuePolicy, RoutingRules
 from routing.model import Requirements
 
@@ -111,6 +112,8 @@ class CallQueued(Event, frozen=True, kw_only=True):
     priority: int
     skills: Requirements
     queued_at: datetime
+    priority_reason: str = ""
+    attributes: Attributes = ()  # of the menu, that rules of priority ask for
     place_at: datetime | None = None
     step: int = 0
     rings: tuple[Ring, ...] = ()

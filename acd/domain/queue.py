@@ -8,7 +8,8 @@ from enum import StrEnum
 from msgspec import Struct
 
 from acd.domain.ids import AgentId, QueueName
-from acd.domain.opening import OpeningHours
+from acd.domain.priorities import PriorityRule
+from ivr.opening import OpeningHours
 from routing import AgentChoice, Needs, PoolRules, QueueRules, Requirements
 from routing.relaxation import Step
 
@@ -38,7 +39,8 @@ class ReservePolicy(Struct, frozen=True, kw_only=True):
 
 
 class OverflowCause(StrEnum):
-    CLOSED = "closed"
+    CLOSED = "closed"  # on a holiday as well
+    HOLIDAY = "holiday"
     TOO_MANY_WAITING = "too_many_waiting"
     WAIT_TOO_LONG = "wait_too_long"
     NOBODY_LOGGED_IN = "nobody_logged_in"
@@ -68,6 +70,7 @@ class QueuePolicy(Struct, frozen=True, kw_only=True):
     none_of: Requirements = ()
     language_is_skill: bool = False
     priority: int = 5
+    priorities: tuple[PriorityRule, ...] = ()  # the first that holds decides
     offer_time: timedelta = timedelta(seconds=15)
     wrap_up_time: timedelta = timedelta(seconds=30)
     service_level_time: timedelta = timedelta(seconds=20)

@@ -15,6 +15,7 @@ from acd.domain.errors import WrongStateError
 from acd.domain.estimates import expected_wait_seconds
 from acd.domain.ids import AgentId, CallId, QueueName, agent_id_of
 from acd.domain.overflow import overflow_at_door
+from acd.domain.priorities import Priority, priority_of
 from acd.domain.queue import PreferredBy, PreferredRing, QueuePolicy
 from acd.domain.state import State
 from acd.domain.turn import Rule, Turn
@@ -57,11 +58,11 @@ def _let_in(turn: Turn, call: Call, policy: QueuePolicy, place: cmd.EnqueueCall)
             turn.wish(fx.TurnAway(call_id=call.call_id, announcement=way_out.announcement))
             return False
         policy = turn.state.queue(to_queue)
-    _queue(turn, call, policy, place)
+    _queue(turn, call, policy, place, priority_of(policy, call.caller, call.context, place.attributes, place.priority))
     return True
 
 
-def _queue(turn: Turn, call: Call, policy: QueuePolicy, place: cmd.EnqueueCall) -> None:
+def _queue(turn: Turn, call: Call, policy: QueuePolicy, place: cmd.EnqueueCall, priority: Priority) -> None:
     queued_at = min(place.queued_at or turn.now, turn.now)
     rings = tuple(ring for wanted in policy.preferred if (ring := _ring(call, wanted)))
     in_force, ring_since = _ring_by(rings, queued_at, turn.now)
@@ -70,7 +71,9 @@ def _queue(turn: Turn, call: Call, policy: QueuePolicy, place: cmd.EnqueueCall) 
             at=turn.now,
             call_id=call.call_id,
             queue=policy.name,
-            priority=policy.priority if place.priority is None else place.priority,
+            priority=priority.level,
+            priority_reason=priority.reason,
+            attributes=place.attributes,
             skills=place.skills,
             queued_at=queued_at,
             place_at=place.place_at,
@@ -238,12 +241,12 @@ def _send_on(turn: Turn, call: Call, to_queue: str) -> bool:
     place = cmd.EnqueueCall(
         call_id=call.call_id,
         queue=policy.name,
-        priority=call.priority,
+        attributes=call.attributes,
         skills=call.skills,
         queued_at=call.queued_at,
         place_at=call.place_at,
     )
-    _queue(turn, call, policy, place)
+    _queue(turn, call, policy, place, Priority(call.priority, call.priority_reason))
     turn.wish(fx.RecordInteraction(call=turn.state.calls[call.call_id]))
     return True
 

@@ -20,6 +20,7 @@ from acd.domain.agent import NotReadyReason
 from acd.domain.call import CallStage, Reason
 from acd.domain.effects import RingAgent, TurnAway
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId, call_id_of
+from acd.domain.priorities import Attributes, attributes_asked_for
 from acd.domain.state import State
 from acd.service.identification import LOOKUP_LIMIT, Identification
 from acd.service.menu import MenuServices, MenuWalk, Route
@@ -159,6 +160,7 @@ class CallFlow:
             queue=self._queue_of(step),
             priority=step.priority,
             skills=canonical(step.skills),
+            attributes=self._attributes(step.attributes),
             queued_at=self._facts.queued_at or self._services.clock.now(),
         )
 
@@ -180,19 +182,25 @@ class CallFlow:
     def _place_kept(self, route: Route) -> cmd.EnqueueCall:
         """The channel carries the way through the menu, and with it the skills that were asked for there."""
         skills: Mapping[str, int] = {}
+        attributes: Mapping[str, str] = {}
         session = self._menu.kept(route)
         if session is not None:
             self._menu.record(session)
             step = interpreter.step_of(session)
             skills = step.skills if isinstance(step, EnterQueue) else session.skills
+            attributes = session.attributes
         return cmd.EnqueueCall(
             call_id=self.call_id,
             queue=QueueName(self._facts.queue),
             priority=self._facts.priority,
             skills=canonical(skills),
+            attributes=self._attributes(attributes),
             queued_at=self._facts.queued_at,
             is_back=True,
         )
+
+    def _attributes(self, known: Mapping[str, str]) -> Attributes:
+        return attributes_asked_for(self._services.state.queues.values(), known)
 
     async def _wait_for_agent(self, place: cmd.EnqueueCall, ivr_session: str) -> None:
         await self._channel.set_state(**self._state_of(place), ivr_session=ivr_session)

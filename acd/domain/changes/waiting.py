@@ -24,6 +24,8 @@ def _call_queued(state: State, event: ev.CallQueued) -> None:
         is_controlled=True,
         queue=event.queue,
         priority=event.priority,
+        priority_reason=event.priority_reason,
+        attributes=event.attributes,
         skills=event.skills,
         queued_at=event.queued_at,
         place_at=event.place_at,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 import pytest
@@ -14,7 +14,6 @@ from acd.domain.call import Call, IvrStep, Reason, Result, Ring, Termination
 from acd.domain.caller import Caller, CallerContext, Certainty, ContactCard, RecentCallCard, TicketCard
 from acd.domain.ids import QueueName, agent_id_of, call_id_of, reservation_id_of
 from acd.domain.journal_format import decode_event, encode_event
-from acd.domain.opening import OpeningHours, SpecialDay, Window
 from acd.domain.queue import (
     Overflow,
     OverflowCause,
@@ -24,6 +23,7 @@ from acd.domain.queue import (
     ReservePolicy,
     RoutingRules,
 )
+from ivr.opening import ExceptionalDay, OpeningHours, Window
 from routing import AgentChoice, ItemChoice, Taste
 from routing.relaxation import Step
 
@@ -60,9 +60,10 @@ POLICY = QueuePolicy(
     preferred=(PreferredRing(by=PreferredBy.NAMED, reserve_time=timedelta(seconds=9), agents=(AGENT,)),),
     reserve=ReservePolicy(group="second", call_up_waiting=9, call_up_wait=timedelta(minutes=1)),
     hours=OpeningHours(
-        zone="Europe/Paris",
-        week=((Window(time(8), time(18)),),) * 7,
-        special=(SpecialDay(date(2026, 12, 25)),),
+        time_zone="Europe/Paris",
+        week=((Window(480, 1080),),) * 7,
+        exceptions=(ExceptionalDay(date(2026, 12, 24), (Window(600, 1560),)), ExceptionalDay(date(2026, 12, 25), ())),
+        country="FR",
     ),
     overflow=(Overflow(cause=OverflowCause.CLOSED, announcement=(("fr", HOSTILE),)),),
 )
