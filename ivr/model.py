@@ -15,6 +15,8 @@
     HangUp       nothing: the flow is over
     any          CallerGone as soon as the caller hangs up
 
+and those of `ivr.hand_over`.
+
 Every report may come with the instant it is made (`advance(session, input, at)`): opening hours and the longest time in
 the menus are reckoned from it.
 
@@ -30,6 +32,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import msgspec
 
 from ivr.expression import Kind
+from ivr.hand_over import HandOver, HandOverReport
 
 if TYPE_CHECKING:
     from ivr.schema import Flow
@@ -76,12 +79,14 @@ class PromptRef(msgspec.Struct, frozen=True):
 
 
 class CallerFacts(msgspec.Struct, frozen=True):
-    """What is known of the caller before the flow begins. `attributes` seeds the session's."""
+    """What is known of the caller before the flow begins. `attributes`, `priority` and `skills` seed the session's."""
 
     language: str | None = None
     attributes: Mapping[str, str] = {}
     called_number: str = ""
     caller_number: str = ""
+    priority: int | None = None
+    skills: Mapping[str, int] = {}
 
 
 # --- inputs ---------------------------------------------------------------------------------------------------
@@ -142,7 +147,15 @@ class CallerGone(msgspec.Struct, frozen=True, tag=True):
 
 
 Input: TypeAlias = (
-    Played | Digits | CheckResult | Identified | LookupResult | IncidentFound | CallerAttached | CallerGone
+    Played
+    | Digits
+    | CheckResult
+    | Identified
+    | LookupResult
+    | IncidentFound
+    | CallerAttached
+    | HandOverReport
+    | CallerGone
 )
 
 
@@ -241,7 +254,9 @@ class HangUp(msgspec.Struct, frozen=True, tag=True):
     reason: str
 
 
-Step: TypeAlias = Play | Collect | Check | Identify | Lookup | FindIncident | AttachCaller | EnterQueue | HangUp
+Step: TypeAlias = (
+    Play | Collect | Check | Identify | Lookup | FindIncident | AttachCaller | HandOver | EnterQueue | HangUp
+)
 
 
 # --- session --------------------------------------------------------------------------------------------------
@@ -252,9 +267,9 @@ class PathEntry(msgspec.Struct, frozen=True, array_like=True):
 
     `node`: with its flow before it (`identify.ask_pin`) inside a flow that was called. `exit`: the key chosen, or
     `played`, `passed`, `known`, `valid`, `invalid`, `no_input`, `no_match`, `open`, `closed`, `holiday`, `found`,
-    `failed`, `nothing`, `heard`, `attached`, `called`, `returned`, `case N`, `otherwise`, `person`, `back`, `queued`,
-    `hung_up`, `caller_gone`, `step_limit`, `time_limit`, `no_input_limit`, `no_match_limit`, `fault`; empty while the
-    caller is in the node.
+    `failed`, `saved`, `done`, `busy`, `no_answer`, `refused`, `nothing`, `heard`, `attached`, `called`, `returned`,
+    `case N`, `otherwise`, `person`, `back`, `queued`, `hung_up`, `caller_gone`, `step_limit`, `time_limit`,
+    `no_input_limit`, `no_match_limit`, `fault`; empty while the caller is in the node.
     `no_inputs`, `no_matches`: attempts of that kind during the visit.
     """
 

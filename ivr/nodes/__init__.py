@@ -21,6 +21,7 @@ from ivr.nodes.queue import Queue
 from ivr.nodes.say import Say
 from ivr.nodes.speak_ticket import SpeakTicket
 from ivr.nodes.subflow import CallFlow, Return
+from ivr.nodes.transfer import TransferCall
 
 AnyNode = Annotated[
     Menu
@@ -36,6 +37,7 @@ AnyNode = Annotated[
     | CallFlow
     | Return
     | Goto
+    | TransferCall
     | Queue
     | EndCall,
     Field(discriminator="kind"),
@@ -65,4 +67,5 @@ __all__ = [
     "Say",
     "SpeakTicket",
     "Spoken",
+    "TransferCall",
 ]

@@ -8,6 +8,7 @@
 > found name=value ...  > failed                  the answer to a lookup
 > incident id=i1 fr=Une_panne at=2026-... tell=1  an incident that concerns them (`incident` alone: none)
 > attached | not attached                         whether they will be told
+> joined done           a transfer, and what came of it
 @ 2026-12-25T10:00+01:00                          from now on it is that time
 """
 
@@ -17,6 +18,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from ivr.hand_over import Transfer, TransferResult
 from ivr.interpreter import advance, begin, dump, resume, step_of
 from ivr.model import (
     AttachCaller,
@@ -86,6 +88,8 @@ def walk(
 def input_of(act: str) -> Input:
     if act in _WORDS:
         return _WORDS[act]
+    if act.startswith("joined "):
+        return TransferResult(act.removeprefix("joined "))  # type: ignore[arg-type]
     if act.startswith("ok "):
         return CheckResult(True, act.removeprefix("ok "))
     if act.startswith("known"):
@@ -136,6 +140,8 @@ def written(step: Step) -> str:
             skills = f" skills {dict(step.skills)}" if step.skills else ""
             noted = f" {dict(step.attributes)}" if step.attributes else ""
             return f"queue {step.queue} {step.language}{priority}{skills}{noted}"
+        case Transfer():
+            return f"transfer {step.to} for {step.timeout.total_seconds():g}s"
         case HangUp():
             return f"hang up: {step.reason}"
 
