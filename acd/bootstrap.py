@@ -26,7 +26,6 @@ import structlog
 
 from acd.adapters.asterisk.ami import AmiAddress, AmiLoginRefusedError, AmiUnreachableError
 from acd.adapters.asterisk.caller import AgiCallerChannel
-from acd.adapters.asterisk.fallback import AsteriskFallbackQueues
 from acd.adapters.asterisk.fastagi import AgiSession, FastAgiServer
 from acd.adapters.asterisk.local import APOLOGY
 from acd.adapters.asterisk.telephony import AsteriskTelephony
@@ -49,10 +48,10 @@ from acd.queue_settings import RoutingSettings
 from acd.reload import Reloader, lookup_services
 from acd.routing_site import taste_of
 from acd.secrets import Secrets
+from acd.service.admission import Limits
 from acd.service.call_flow import FlowServices
 from acd.service.desk_writer import DeskWriter
 from acd.service.dispatcher import Dispatcher
-from acd.service.fallback import Fallback
 from acd.service.hand_over import HandOverServices
 from acd.service.hotline import Hotline
 from acd.service.hotline_steps import HotlineServices
@@ -60,13 +59,14 @@ from acd.service.incidents import IncidentBoard
 from acd.service.ivr_figures import IvrFigures
 from acd.service.menu import MenuServices
 from acd.service.notices import Notices
-from acd.service.ports import Clock, Desk, Journal, Lookups, Prompts, Role, Telephony, TelephonyError, Timers, User
+from acd.service.ports import Clock, Desk, Journal, Lookups, Prompts, Role, Telephony, Timers, User
 from acd.service.screens import ScheduleFlush, Screens
 from acd.service.supervision import Supervision
 from acd.service.switchboard import Switchboard
 from acd.service.tasks import BackgroundTasks
 from acd.settings import Settings
 from acd.site import LiveSite, Site
+from acd.stability import keep_fallback, watch_over
 from acd.web.app import WebServices, build_app, serve
 from acd.web.metrics import Metrics
 from routing.model import canonical
@@ -144,6 +144,7 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
             route_of=live.route_of,
             flow_named=live.flow_named,
             default_language=site.settings.service.language,
+            limits=_limits(site.settings),
         )
     )
     ports.telephony.listen(switchboard.hear)
@@ -255,7 +256,7 @@ async def open_guichet(
         await _register_agents(site, core, users)
         tasks.start(core.writer.run(), "desk_writer")
         stack.push_async_callback(_write_what_is_left, core.writer)
-        _keep_fallback(site, core, telephony, tasks)
+        fallback = keep_fallback(settings, core.dispatcher, core.switchboard, telephony, tasks)
         await stack.enter_async_context(telephony.connected())
         await _find_asterisk(site, telephony)
         # Callers come in when it is known who talks already: nobody is offered a second call.
@@ -265,6 +266,17 @@ async def open_guichet(
         metrics.watch_menus(core.ivr_figures)
         metrics.watch_desk(lambda: len(core.writer), lambda: core.writer.set_aside)
         core.dispatcher.add_listener(metrics.hear)
+        watch_over(
+            dispatcher=core.dispatcher,
+            switchboard=core.switchboard,
+            screens=core.screens,
+            telephony=telephony,
+            clock=clock,
+            metrics=metrics,
+            fallback=fallback,
+            troubles=lambda: _problems(core, telephony, journal),
+            tasks=tasks,
+        )
         app = build_app(
             WebServices(
                 dispatcher=core.dispatcher,
@@ -309,28 +321,6 @@ def _hotline(database: ticketing.Database) -> Hotline:
     )
 
 
-def _keep_fallback(site: Site, core: Core, telephony: AsteriskTelephony, tasks: BackgroundTasks) -> None:
-    """Asterisk's own queues are ready for the time without this service, where the site wants them."""
-    if site.settings.asterisk.fallback.queue is None:
-        return
-    queues = AsteriskFallbackQueues(telephony.link)
-
-    async def forget(linkedid: str) -> None:
-        try:
-            await queues.forget(linkedid)
-        except TelephonyError as error:
-            log.warning("fallback_account_kept", error=str(error))  # told again after the next connection
-
-    def forget_soon(linkedid: str) -> None:
-        tasks.start(forget(linkedid), "forget_served")
-
-    core.switchboard.served_elsewhere.forget = forget_soon
-    fallback = Fallback(queues, core.engine.state)
-    core.dispatcher.add_listener(fallback.hear)
-    core.switchboard.on_live_channels = fallback.connected
-    tasks.start(fallback.run(), "fallback_queues")
-
-
 async def _find_asterisk(site: Site, telephony: AsteriskTelephony) -> None:
     """A refused login is for somebody to mend; an Asterisk that is not there yet is waited for while all else works."""
     ami = site.settings.asterisk.ami
@@ -365,9 +355,11 @@ async def _prepared_prompts(site: Site) -> PromptLibrary:
     """No caller waits for synthesis: everything a flow can say is there before the first call."""
     prompts = prompts_of(site)
     await prompts.prepare(site.prompts())
-    for language, text in site.settings.prompts.apology.items():
-        sound = Path(f"{await prompts.render(text, language)}.wav")
-        await asyncio.to_thread(_put_apology, sound, site.settings.data_dir / APOLOGY, language)
+    for name, sentences in (("apology", site.settings.prompts.apology), ("busy", site.settings.prompts.busy)):
+        for language, text in sentences.items():
+            sound = Path(f"{await prompts.render(text, language)}.wav")
+            place = (site.settings.data_dir / APOLOGY).with_name(name)
+            await asyncio.to_thread(_put_apology, sound, place, language)
     return prompts
 
 
@@ -376,6 +368,11 @@ def _put_apology(sound: Path, path: Path, language: str) -> None:
     target = path.parent / language / f"{path.name}.wav"
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(sound, target)
+
+
+def _limits(settings: Settings) -> Limits:
+    overload = settings.overload
+    return Limits(most_calls=overload.most_calls, most_lag=overload.most_lag_seconds, treatment=overload.treatment)
 
 
 def _ami_address(site: Site, secrets: Secrets) -> AmiAddress:
