@@ -27,11 +27,11 @@ import structlog
 from acd.adapters.asterisk import dialplan
 from acd.adapters.asterisk.ami import AmiAddress, AmiLoginRefusedError, AmiUnreachableError
 from acd.adapters.asterisk.caller import AgiCallerChannel
-from acd.adapters.asterisk.fallback import AsteriskFallbackQueues
 from acd.adapters.asterisk.fastagi import AgiSession, FastAgiServer
 from acd.adapters.asterisk.local import APOLOGY
 from acd.adapters.asterisk.telephony import AsteriskTelephony
 from acd.adapters.bus.journal import open_journal
+from acd.adapters.bus.opening import BothJournals, KeptJournal, open_kept_journal
 from acd.adapters.clock import LoopTimers, SystemClock
 from acd.adapters.control import control_socket
 from acd.adapters.desk import TicketingDesk
@@ -41,7 +41,7 @@ from acd.adapters.store.audit import SqlAuditLog
 from acd.adapters.store.users import SqlUserDirectory
 from acd.domain import effects as fx
 from acd.domain.agent import AgentProfile
-from acd.domain.commands import Command, ConfigureQueues, RegisterAgent
+from acd.domain.commands import Command, ConfigureQueues, RegisterAgent, RemoveAgent
 from acd.domain.engine import Engine
 from acd.domain.ids import agent_id_of
 from acd.domain.metrics import QueueStatistics
@@ -50,21 +50,27 @@ from acd.queue_settings import RoutingSettings
 from acd.reload import Reloader, lookup_services
 from acd.routing_site import taste_of
 from acd.secrets import Secrets
+from acd.service.admission import Limits
 from acd.service.call_flow import FlowServices
 from acd.service.desk_writer import DeskWriter
 from acd.service.dispatcher import Dispatcher
-from acd.service.fallback import Fallback
 from acd.service.hand_over import HandOverServices
+from acd.service.hotline import Hotline
+from acd.service.hotline_steps import HotlineServices
+from acd.service.incidents import IncidentBoard
 from acd.service.ivr_figures import IvrFigures
+from acd.service.memory import NO_PAST, Memory, Past, StateFold
 from acd.service.menu import MenuServices
 from acd.service.notices import Notices
-from acd.service.ports import Clock, Desk, Journal, Lookups, Prompts, Role, Telephony, TelephonyError, Timers, User
+from acd.service.ports import Clock, Desk, Journal, Lookups, Prompts, Role, Telephony, Timers, User
+from acd.service.restore import journal_keeper, take_up
 from acd.service.screens import ScheduleFlush, Screens
 from acd.service.supervision import Supervision
 from acd.service.switchboard import Switchboard
 from acd.service.tasks import BackgroundTasks
 from acd.settings import Settings
 from acd.site import LiveSite, Site
+from acd.stability import keep_fallback, watch_over
 from acd.web.app import WebServices, build_app, serve
 from acd.web.metrics import Metrics
 from routing.model import canonical
@@ -85,9 +91,11 @@ class Ports:
     telephony: Telephony
     prompts: Prompts
     lookups: Lookups
+    hotline: Hotline
     journal: Journal
     schedule: ScheduleFlush
     tasks: BackgroundTasks
+    past: Past = NO_PAST  # what the journal gave back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +107,8 @@ class Core:
     switchboard: Switchboard
     writer: DeskWriter
     ivr_figures: IvrFigures
+    memory: Memory
+    incidents: IncidentBoard
 
 
 def build_core(live: LiveSite, ports: Ports) -> Core:
@@ -107,10 +117,14 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
     dispatcher = Dispatcher(engine, ports.clock)
     statistics = QueueStatistics()
     screens = Screens(engine.state, statistics, ports.clock, ports.schedule)
-    writer = DeskWriter(ports.desk, dispatcher.submit)
+    writer = DeskWriter(ports.desk, dispatcher.submit, ports.journal.took)
     ivr_figures = IvrFigures()
+    memory = Memory({"state": StateFold(engine), "statistics": statistics, "ivr_figures": ivr_figures})
     site = live.site
     timers = ports.timers(ports.clock, dispatcher.submit)
+    incidents = IncidentBoard(
+        ports.hotline.incidents, ports.prompts, ports.clock, ports.tasks, site.settings.service.zone
+    )
 
     def far_end(number: str) -> FarEnd | None:
         return live.site.outgoing.far_end(number, ports.desk.classify(number, "").e164)
@@ -126,6 +140,9 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
                 clock=ports.clock,
                 prompts=ports.prompts,
                 lookups=ports.lookups,
+                hotline=HotlineServices(
+                    submit=dispatcher.submit, clock=ports.clock, stores=ports.hotline, board=incidents
+                ),
                 zone=site.settings.service.zone,
                 hand_over=HandOverServices(submit=dispatcher.submit, far_end=far_end),
             ),
@@ -134,11 +151,13 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
             route_of=live.route_of,
             flow_named=live.flow_named,
             default_language=site.settings.service.language,
-        )
+            limits=_limits(site.settings),
+        ),
+        writer.drain,
     )
     ports.telephony.listen(switchboard.hear)
 
-    dispatcher.add_listener(ports.journal.append)
+    dispatcher.keep_in(journal_keeper(ports.journal))
     dispatcher.add_listener(statistics.hear)
     dispatcher.add_listener(ivr_figures.hear)
     notices = Notices(engine.state, screens)
@@ -156,6 +175,7 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
     dispatcher.carry_out(fx.RecordInteraction, writer.record)
     dispatcher.carry_out(fx.CommitTicket, writer.commit)
 
+    take_up(ports.past, memory, engine, dispatcher=dispatcher, writer=writer, timers=timers, clock=ports.clock)
     dispatcher.submit(ConfigureQueues(queues=site.queue_policies(), rules=site.routing_rules()))
     return Core(
         dispatcher=dispatcher,
@@ -165,6 +185,8 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
         switchboard=switchboard,
         writer=writer,
         ivr_figures=ivr_figures,
+        memory=memory,
+        incidents=incidents,
     )
 
 
@@ -203,20 +225,22 @@ async def open_guichet(
 ) -> AsyncIterator[Guichet]:
     """Start everything on real adapters, and end it in the opposite order. `read_settings`: again, for a reload.
 
-    Raises what the adapters raise when they cannot start: DatabaseUnreachableError, PromptError, FastAgiBindError,
-    HttpBindError, AmiLoginRefusedError, LookupConfigurationError. Each says what to mend. An Asterisk that is not there
-    yet is waited for.
+    Raises what the adapters raise when they cannot start: JournalError and its kinds, DatabaseUnreachableError,
+    PromptError, FastAgiBindError, HttpBindError, AmiLoginRefusedError, LookupConfigurationError. Each says what to
+    mend. An Asterisk that is not there yet is waited for.
     """
     settings, clock = site.settings, SystemClock()
     started_at = clock.now()
     async with AsyncExitStack() as stack:
+        kept = await stack.enter_async_context(open_kept_journal(settings, clock))
         tasks = await stack.enter_async_context(BackgroundTasks())
         database = await stack.enter_async_context(await ticketing.open_database(settings.database_url))
         desk = await stack.enter_async_context(ticketing.open_desk(database, clock.now))
         users = await SqlUserDirectory.open(database)
         prompts = await _prepared_prompts(site)
         lookups = await stack.enter_async_context(open_lookups(lookup_services(settings.lookups)))
-        journal = await stack.enter_async_context(open_journal(settings.journal.redis_url, tasks))
+        journal = await stack.enter_async_context(_journal(settings, kept, tasks))
+        hotline = _hotline(database)
         telephony = AsteriskTelephony(
             _ami_address(site, secrets),
             clock,
@@ -234,16 +258,21 @@ async def open_guichet(
                 telephony=telephony,
                 prompts=prompts,
                 lookups=lookups,
+                hotline=hotline,
                 journal=journal,
                 schedule=_call_later,
                 tasks=tasks,
+                past=kept.past,
             ),
         )
+        kept.begin(core.memory.picture, tasks)
         reloader = Reloader(live, read_settings or (lambda: settings), prompts, lookups, core.dispatcher.submit)
+        await core.incidents.refresh()
+        tasks.start(core.incidents.keep_fresh(), "incidents")
         await _register_agents(site, core, users)
         tasks.start(core.writer.run(), "desk_writer")
         stack.push_async_callback(_write_what_is_left, core.writer)
-        _keep_fallback(site, core, telephony, tasks)
+        fallback = keep_fallback(settings, core.dispatcher, core.switchboard, telephony, tasks)
         await stack.enter_async_context(telephony.connected())
         await _find_asterisk(site, telephony)
         # Callers come in when it is known who talks already: nobody is offered a second call.
@@ -252,7 +281,19 @@ async def open_guichet(
         metrics.watch(core.screens)
         metrics.watch_menus(core.ivr_figures)
         metrics.watch_desk(lambda: len(core.writer), lambda: core.writer.set_aside)
+        metrics.watch_journal(kept.figures)
         core.dispatcher.add_listener(metrics.hear)
+        watch_over(
+            dispatcher=core.dispatcher,
+            switchboard=core.switchboard,
+            screens=core.screens,
+            telephony=telephony,
+            clock=clock,
+            metrics=metrics,
+            fallback=fallback,
+            troubles=lambda: _problems(core, telephony, journal, kept),
+            tasks=tasks,
+        )
         app = build_app(
             WebServices(
                 dispatcher=core.dispatcher,
@@ -264,10 +305,12 @@ async def open_guichet(
                 desk=desk,
                 clock=clock,
                 settings=settings,
-                readiness=lambda: _problems(core, telephony, journal),
+                readiness=lambda: _problems(core, telephony, journal, kept),
                 metrics=metrics,
                 ivr_figures=core.ivr_figures,
                 flow_names=lambda: live.site.in_use,
+                hotline=hotline,
+                incidents=core.incidents,
             )
         )
         http_port = await stack.enter_async_context(serve(app, settings.http.host, settings.http.port))
@@ -287,26 +330,13 @@ async def open_guichet(
         )
 
 
-def _keep_fallback(site: Site, core: Core, telephony: AsteriskTelephony, tasks: BackgroundTasks) -> None:
-    """Asterisk's own queues are ready for the time without this service, where the site wants them."""
-    if site.settings.asterisk.fallback.queue is None:
-        return
-    queues = AsteriskFallbackQueues(telephony.link)
-
-    async def forget(linkedid: str) -> None:
-        try:
-            await queues.forget(linkedid)
-        except TelephonyError as error:
-            log.warning("fallback_account_kept", error=str(error))  # told again after the next connection
-
-    def forget_soon(linkedid: str) -> None:
-        tasks.start(forget(linkedid), "forget_served")
-
-    core.switchboard.served_elsewhere.forget = forget_soon
-    fallback = Fallback(queues, core.engine.state)
-    core.dispatcher.add_listener(fallback.hear)
-    core.switchboard.on_live_channels = fallback.connected
-    tasks.start(fallback.run(), "fallback_queues")
+def _hotline(database: ticketing.Database) -> Hotline:
+    return Hotline(
+        incidents=ticketing.SqlMajorIncidents(database),
+        surveys=ticketing.SqlSurveys(database),
+        pins=ticketing.SqlContactPins(database),
+        requests=ticketing.SqlServiceRequests(database),
+    )
 
 
 async def _find_asterisk(site: Site, telephony: AsteriskTelephony) -> None:
@@ -343,9 +373,11 @@ async def _prepared_prompts(site: Site) -> PromptLibrary:
     """No caller waits for synthesis: everything a flow can say is there before the first call."""
     prompts = prompts_of(site)
     await prompts.prepare(site.prompts())
-    for language, text in site.settings.prompts.apology.items():
-        sound = Path(f"{await prompts.render(text, language)}.wav")
-        await asyncio.to_thread(_put_apology, sound, site.settings.data_dir / APOLOGY, language)
+    for name, sentences in (("apology", site.settings.prompts.apology), ("busy", site.settings.prompts.busy)):
+        for language, text in sentences.items():
+            sound = Path(f"{await prompts.render(text, language)}.wav")
+            place = (site.settings.data_dir / APOLOGY).with_name(name)
+            await asyncio.to_thread(_put_apology, sound, place, language)
     return prompts
 
 
@@ -354,6 +386,11 @@ def _put_apology(sound: Path, path: Path, language: str) -> None:
     target = path.parent / language / f"{path.name}.wav"
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(sound, target)
+
+
+def _limits(settings: Settings) -> Limits:
+    overload = settings.overload
+    return Limits(most_calls=overload.most_calls, most_lag=overload.most_lag_seconds, treatment=overload.treatment)
 
 
 def _ami_address(site: Site, secrets: Secrets) -> AmiAddress:
@@ -389,16 +426,24 @@ def _agi_server(site: Site, secrets: Secrets, core: Core) -> FastAgiServer:
     return FastAgiServer(asterisk.fastagi.host, asterisk.fastagi.port, take, token=secrets.agi_token)
 
 
+@asynccontextmanager
+async def _journal(settings: Settings, kept: KeptJournal, tasks: BackgroundTasks) -> AsyncIterator[Journal]:
+    async with open_journal(settings.journal.redis_url, tasks) as followed:
+        yield BothJournals(kept.journal, followed) if kept.journal is not None else followed
+
+
 async def _register_agents(site: Site, core: Core, users: SqlUserDirectory) -> None:
-    for user in await users.all():
-        if profile := profile_of(user, site.settings.routing):
-            core.dispatcher.submit(RegisterAgent(profile=profile))
+    profiles = [profile for user in await users.all() if (profile := profile_of(user, site.settings.routing))]
+    for gone in core.engine.state.agents.keys() - {profile.agent_id for profile in profiles}:
+        core.dispatcher.submit(RemoveAgent(agent_id=gone))  # while the service was down
+    for profile in profiles:
+        core.dispatcher.submit(RegisterAgent(profile=profile))
 
 
-def _problems(core: Core, telephony: AsteriskTelephony, journal: Journal) -> list[str]:
+def _problems(core: Core, telephony: AsteriskTelephony, journal: Journal, kept: KeptJournal) -> list[str]:
     """Why this node is not fit for work, for /readyz."""
     found = telephony.link.problems()
-    found += [trouble for trouble in (core.writer.trouble, getattr(journal, "trouble", None)) if trouble]
+    found += [trouble for trouble in (core.writer.trouble, kept.trouble, getattr(journal, "trouble", None)) if trouble]
     return found
 
 

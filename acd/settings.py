@@ -73,7 +73,11 @@ class DatabaseSettings(Section):
 
 
 class JournalSettings(Section):
-    redis_url: str | None = None  # None: in this process only
+    on_disk: bool  # False: nothing outlasts the process but what callers' channels carry
+    folder: Path | None = None  # None: `journal` in the data directory (see `Settings.journal_folder`)
+    keep_hours: Annotated[float, Field(ge=0, le=24 * 366)]  # of events, for replay; a restart needs minutes
+    most_megabytes: Annotated[int, Field(ge=64, le=1_000_000)]
+    redis_url: str | None = None  # every event on a stream besides
 
 
 class AmiSettings(Section):
@@ -148,11 +152,20 @@ class VoiceSettings(Section):
     words_per_minute: Annotated[int, Field(ge=80, le=300)]
 
 
+class OverloadSettings(Section):
+    """Above it new callers are not let in."""
+
+    most_calls: Annotated[int, Field(ge=1)] | None = None  # inside at once
+    most_lag_seconds: Seconds | None = None  # of the event loop, for a second on end
+    treatment: Literal["announcement", "fallback"]
+
+
 class PromptSettings(Section):
     engine: tuple[str, ...]  # command template: {voice} {wpm} {output}; the text comes on standard input
     voices: Mapping[Language, VoiceSettings]
     recordings: Path | None = None
     apology: Mapping[Language, str]  # before a caller is let go because no service answers
+    busy: Mapping[Language, str]  # before a caller is let go because the service has too many
 
 
 class NumberSettings(Section):
@@ -178,6 +191,7 @@ class Settings(Section):
     journal: JournalSettings
     asterisk: AsteriskSettings
     prompts: PromptSettings
+    overload: OverloadSettings
     numbers: Mapping[Annotated[str, Field(pattern=r"^\+?[0-9]{1,18}$")], NumberSettings]
     queues: Mapping[Name, QueueSettings]
     routing: RoutingSettings = RoutingSettings()
@@ -207,6 +221,10 @@ class Settings(Section):
             return self.service.data_dir.expanduser()
         base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
         return Path(base).expanduser() / "guichet"
+
+    @property
+    def journal_folder(self) -> Path:
+        return self.journal.folder.expanduser() if self.journal.folder else self.data_dir / "journal"
 
     @property
     def cache_dir(self) -> Path:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from acd.domain import commands as cmd
 from acd.domain import effects as fx
 from acd.domain import events as ev
-from acd.domain.agent import Agent, AgentState
+from acd.domain.agent import Agent, AgentState, Draft
 from acd.domain.arrangement import Arrangement, arrangement_of
 from acd.domain.assignment import reserve_for
 from acd.domain.call import Call, CallStage, Ring
@@ -97,6 +97,7 @@ def _named(turn: Turn, to: Destination) -> tuple[str, str]:
 def _handover(turn: Turn, call: Call, to: tuple[str, str], *, title: str, note: str) -> Handover:
     agent_id = call.agent_id or AgentId("")
     agent = turn.state.agents.get(agent_id)
+    draft = (agent.draft if agent else None) or Draft()
     return Handover(
         agent_id=agent_id,
         agent_name=agent.profile.name if agent else agent_id,
@@ -105,8 +106,8 @@ def _handover(turn: Turn, call: Call, to: tuple[str, str], *, title: str, note: 
         ended_at=turn.now,
         to=to[0],
         to_name=to[1],
-        title=title,
-        note=note,
+        title=title or draft.title,
+        note=note or draft.note,
     )
 
 

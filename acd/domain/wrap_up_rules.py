@@ -17,8 +17,7 @@ from acd.domain.turn import Rule, Turn
 
 
 def _policy(turn: Turn, agent: Agent, call: Call) -> QueuePolicy:
-    """Of the queue the talk was of: the call may be in another one by now, or in none. One that is gone asks for nothing
-    more."""
+    """Of the queue the talk was of: the call may be in another by now, or in none. One that is gone asks nothing."""
     name = QueueName(agent.wrap_up_queue or call.queue or "")
     return turn.state.queues.get(name) or QueuePolicy(name=name, label=name)
 

@@ -8,13 +8,14 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from acd.domain.call import Call
 from acd.domain.caller import Caller, CallerContext
 from acd.domain.commands import Command
 from acd.domain.effects import CommitTicket
 from acd.domain.events import Event
+from acd.domain.journal_format import DeskWish
 from acd.domain.outgoing import FarEnd
 from ivr.model import PromptRef
 
@@ -214,6 +215,11 @@ class CallerChannel(ABC):
     async def finish(self) -> None:
         """Say that this call is done and hang up."""
 
+    @abstractmethod
+    async def turn_away(self, treatment: Literal["announcement", "fallback"]) -> None:
+        """The service is too busy for this caller: hand the channel back to the switch at once, for an announcement and
+        the end, or for its fallback. Control ends with it."""
+
 
 CallHandler = Callable[[CallerChannel], Awaitable[None]]
 
@@ -243,10 +249,12 @@ class CallerGone:
 
 @dataclass(frozen=True, slots=True)
 class LiveChannels:
-    """All that lives in the switch, asked for at `observed_at`, after each (re)connection to it."""
+    """All that lives in the switch, asked for at `observed_at`, after each (re)connection to it. `talking`: those in
+    which an agent talks; each is told as `LegAnswered` (or `FallbackCall`) besides."""
 
     linkedids: frozenset[str]
     observed_at: datetime
+    talking: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -416,11 +424,15 @@ class Desk(ABC):
 
 
 class Journal(ABC):
-    """The events, in order, for whoever follows: a standby, statistics elsewhere, an engineer."""
+    """The events, in order: for this service after a restart, for a standby, statistics elsewhere, an engineer."""
 
     @abstractmethod
-    def append(self, events: Sequence[Event]) -> None:
-        """Take the events and return at once; never blocks routing."""
+    def append(self, events: Sequence[Event], wishes: Sequence[DeskWish] = ()) -> None:
+        """Take one decision's events and return at once; never blocks routing. `wishes`: what it asks of the desk; a
+        journal that lasts gives them back after a restart until `took` says that they are carried out."""
+
+    def took(self, count: int) -> None:  # noqa: B027  # a journal that does not last need not know
+        """The desk has carried out so many wishes more, the oldest first."""
 
     @abstractmethod
     async def read(self, after: str = "", limit: int = 1000) -> list[tuple[str, Event]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 
 import structlog
@@ -13,6 +14,7 @@ from acd.domain import effects as fx
 from acd.domain.call import CallStage, Reason
 from acd.domain.ids import AgentId, CallId, ReservationId, call_id_of, linkedid_of
 from acd.domain.talk import Consult, ConsultStage
+from acd.service.admission import Admission
 from acd.service.call_flow import CallFlow, FlowServices, adopt_talk
 from acd.service.fallback import ServedElsewhere
 from acd.service.ports import (
@@ -30,6 +32,7 @@ from acd.service.ports import (
     LiveChannels,
     TelephonyFact,
 )
+from acd.service.reconciliation import Reconciliation
 from acd.service.talk import DeskLeg
 from acd.service.talk_legs import Arranger, extension_of
 
@@ -42,13 +45,17 @@ UNSETTLED_TIME = timedelta(days=2)  # how far back calls without a ticket are lo
 
 
 class Switchboard:
-    def __init__(self, services: FlowServices) -> None:
+    def __init__(self, services: FlowServices, desk_is_told: Callable[[], Awaitable[None]] | None = None) -> None:
+        """`desk_is_told`: returns when the desk knows all that this service, or the one before it, owed it."""
         self._services = services
+        self._desk_is_told = desk_is_told
         self._flows: dict[CallId, CallFlow] = {}
         self._desk: dict[CallId, list[DeskLeg]] = {}  # legs under control there
         self._arranger = Arranger(services)
         self._failures: Counter[CallId] = Counter()
         self.on_live_channels: Callable[[], None] = lambda: None  # connected to the switch, maybe again
+        self.admission = Admission(services.limits, self.__len__)
+        self.reconciliation = Reconciliation(services.state)
         self.served_elsewhere = ServedElsewhere(
             services.state, services.desk, services.clock, services.tasks, services.submit
         )
@@ -61,6 +68,10 @@ class Switchboard:
     async def take_call(self, channel: CallerChannel) -> None:
         """Handle one session with a caller's channel, to its end. Never raises but for cancellation."""
         call_id = call_id_of(channel.facts.linkedid)
+        if self._is_new(channel) and self.admission.refuses():
+            with suppress(CallerHungUpError, ControlLostError):
+                await channel.turn_away(self.admission.limits.treatment)
+            return
         flow = self._flows[call_id] = CallFlow(channel, self._services)
         try:
             await flow.run()
@@ -75,6 +86,11 @@ class Switchboard:
         finally:
             if self._flows.get(call_id) is flow:
                 del self._flows[call_id]
+
+    def _is_new(self, channel: CallerChannel) -> bool:
+        """Nobody who was inside before is turned away."""
+        facts, known = channel.facts, self._services.state.calls
+        return not facts.stage and not facts.was_answered and call_id_of(facts.linkedid) not in known
 
     def _submit_of(self, flow: CallFlow, command: cmd.Command) -> None:
         """The end of a session says nothing of a call that another one has taken up meanwhile."""
@@ -167,7 +183,7 @@ class Switchboard:
                     self._services.submit(
                         cmd.ReportConsultAnswer(call_id=call_id_of(linkedid), consult_id=consult.consult_id)
                     )
-                elif call_id_of(linkedid) not in self._services.state.calls:
+                else:
                     self._adopt(linkedid, extension)
             case LegGone(linkedid, extension):
                 self._leg_gone(linkedid, extension)
@@ -187,10 +203,12 @@ class Switchboard:
                 self._failures.pop(call_id, None)
                 self.served_elsewhere.caller_gone(linkedid)
             case FallbackCall():
+                self.reconciliation.served_elsewhere()
                 self.served_elsewhere.take(fact)
-            case LiveChannels(linkedids, observed_at):
+            case LiveChannels(linkedids, observed_at, talking):
                 # Asterisk's list and the sessions race: a call under control has its own word on when it ends.
                 controlled = {flow.linkedid for flow in self._flows.values()}
+                self.reconciliation.looked(linkedids | controlled, talking, observed_at)
                 self._services.submit(cmd.Reconcile(live_linkedids=linkedids | controlled, observed_at=observed_at))
                 self._services.tasks.start(self._settle(linkedids | controlled), "settle_calls")
                 self.on_live_channels()
@@ -201,9 +219,8 @@ class Switchboard:
             self._services.submit(cmd.ReportAgentGone(call_id=call_id, agent_id=agent_id))
             return
         consult = self._consult_of(linkedid, extension)
-        if (
-            consult is not None and consult.stage is not ConsultStage.RINGING
-        ):  # of a ring in vain Dial says how it ended
+        # Of a ring in vain Dial says how it ended.
+        if consult is not None and consult.stage is not ConsultStage.RINGING:
             over = cmd.ReportConsultOver(call_id=call_id, consult_id=consult.consult_id, cause="hung_up")
             self._services.submit(over)
 
@@ -221,6 +238,8 @@ class Switchboard:
 
     async def _settle(self, live_linkedids: frozenset[str]) -> None:
         """Talks that ended while no service looked on, and wrap-ups that died with one, get their tickets."""
+        if self._desk_is_told is not None:
+            await self._desk_is_told()
         try:
             calls = await self._services.desk.unsettled_calls(self._services.clock.now() - UNSETTLED_TIME)
         except DeskError as error:
@@ -231,12 +250,16 @@ class Switchboard:
                 self._services.submit(cmd.SettleCall(call=call))
 
     def _adopt(self, linkedid: str, extension: str) -> None:
-        """Somebody talks of whom the engine knows nothing: the service was restarted meanwhile."""
-        for agent in self._services.state.agents.values():
-            if agent.profile.extension == extension:
-                adoption = adopt_talk(self._services, linkedid, agent.agent_id)
-                self._services.tasks.start(adoption, "adopt_talk")
-                return
+        """Somebody talks to a caller who was not theirs, as far as the engine knows: it has missed something."""
+        state, call_id = self._services.state, call_id_of(linkedid)
+        agent = next((each for each in state.agents.values() if each.profile.extension == extension), None)
+        call = state.calls.get(call_id)
+        if agent is None or (call is not None and call.agent_id == agent.agent_id and call.is_answered):
+            return
+        if call is not None and call.stage is CallStage.RESERVED and call.reservation_id and not call.is_controlled:
+            # Another phone rang when the service died: in vain, or this one would not talk.
+            self._services.submit(cmd.ReportNoAnswer(call_id=call_id, reservation_id=call.reservation_id))
+        self._services.tasks.start(adopt_talk(self._services, linkedid, agent.agent_id), "adopt_talk")
 
     def _reserved_for(self, linkedid: str, extension: str) -> tuple[CallId, ReservationId] | None:
         call = self._services.state.calls.get(call_id_of(linkedid))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from acd.domain.changes import calls, conversation, fallback, people, supervision, talks, waiting
+from acd.domain.changes import calls, conversation, fallback, hotline, people, supervision, talks, waiting
 
 CHANGES = {
     **people.CHANGES,
@@ -10,6 +10,7 @@ CHANGES = {
     **waiting.CHANGES,
     **talks.CHANGES,
     **conversation.CHANGES,
-    **supervision.CHANGES,
     **fallback.CHANGES,
+    **hotline.CHANGES,
+    **supervision.CHANGES,
 }
