@@ -79,7 +79,8 @@ def _queue(turn: Turn, call: Call, policy: QueuePolicy, place: cmd.EnqueueCall) 
         )
     )
     progress(turn, call.call_id)
-    match_call(turn, call.call_id)
+    if turn.state.pool.has_item(call.call_id):  # a step that was due at once may have found it an agent already
+        match_call(turn, call.call_id)
 
 
 def _ring(call: Call, wanted: PreferredRing) -> Ring | None:

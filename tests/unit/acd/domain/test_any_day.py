@@ -35,6 +35,7 @@ from acd.domain.state import State
 from routing import AgentChoice, ItemChoice, shortfalls
 from routing.relaxation import Step
 from tests.unit.acd.domain.floor import START, policy, profile
+from tests.unit.acd.domain.segment_watch import SegmentWatch
 
 LOGINS = st.sampled_from(["alice", "bob", "carol", "dave"])
 AGENTS = LOGINS.map(agent_id_of)
@@ -96,6 +97,7 @@ class AnyDay(RuleBasedStateMachine):
         self.engine = Engine()
         self.standby = Engine()  # follows by what the journal carries
         self.statistics = QueueStatistics()
+        self.segments = SegmentWatch()
         self.now: datetime = START
         self.timers: dict[str, tuple[datetime, cmd.Command]] = {}
         self.accepted: Counter[CallId] = Counter()
@@ -114,6 +116,7 @@ class AnyDay(RuleBasedStateMachine):
         assert journal == list(decision.events)
         self.standby.replay(journal)
         self.statistics.hear(decision.events)
+        self.segments.hear(decision.events)
         self.accepted.update(event.call_id for event in decision.events if isinstance(event, ev.ReservationAccepted))
         self.accepted.update(event.call.call_id for event in decision.events if isinstance(event, ev.TalkAdopted))
         for effect in decision.effects:
@@ -333,6 +336,10 @@ class AnyDay(RuleBasedStateMachine):
     @invariant()
     def the_standby_agrees(self) -> None:
         assert picture(self.standby.state) == picture(self.engine.state)
+
+    @invariant()
+    def segments_cover_every_second(self) -> None:
+        self.segments.check(self.engine.state)
 
     @invariant()
     def every_call_offered_is_accounted_for(self) -> None:
