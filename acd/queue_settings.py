@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, field_validator, model_validator
 
 from acd.domain.opening import Window
-from acd.domain.queue import OverflowCause, PreferredBy
+from acd.domain.queue import OverflowCause, PreferredBy, RecordingMode
 from routing import AgentChoice, ItemChoice
 
 Language = Literal["fr", "en"]
@@ -176,6 +176,20 @@ class OverflowSettings(Section):
         return self
 
 
+class QueueRecordingSettings(Section):
+    """`share_percent` of the calls goes with `mode: share`. `keep_days`: another time than all recordings' own."""
+
+    mode: RecordingMode = RecordingMode.OFF
+    share_percent: Annotated[float, Field(gt=0, le=100)] | None = None
+    keep_days: Annotated[int, Field(ge=1, le=36500)] | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> QueueRecordingSettings:
+        if (self.mode is RecordingMode.SHARE) != (self.share_percent is not None):
+            raise ValueError("`share_percent` goes with `mode: share`, and only there")
+        return self
+
+
 class QueueSettings(Section):
     label: str
     skills: Levels = {}
@@ -194,3 +208,4 @@ class QueueSettings(Section):
     reserve: ReserveSettings | None = None
     hours: Name | None = None  # of routing.calendars
     overflow: tuple[OverflowSettings, ...] = ()
+    recording: QueueRecordingSettings = QueueRecordingSettings()

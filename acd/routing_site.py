@@ -6,7 +6,15 @@ from collections.abc import Iterator, Mapping
 
 from acd.domain.ids import QueueName, agent_id_of
 from acd.domain.opening import OpeningHours, SpecialDay
-from acd.domain.queue import Overflow, OverflowCause, PreferredRing, QueuePolicy, ReservePolicy, RoutingRules
+from acd.domain.queue import (
+    Overflow,
+    OverflowCause,
+    PreferredRing,
+    QueuePolicy,
+    RecordingPolicy,
+    ReservePolicy,
+    RoutingRules,
+)
 from acd.queue_settings import (
     DAYS,
     CalendarSettings,
@@ -152,6 +160,7 @@ def policy_of(name: str, queue: QueueSettings, routing: RoutingSettings) -> Queu
         reserve=_reserve(queue.reserve) if queue.reserve else None,
         hours=_hours(routing.calendars[queue.hours]) if queue.hours else None,
         overflow=tuple(_overflow(rule) for rule in queue.overflow),
+        recording=RecordingPolicy(mode=queue.recording.mode, share=(queue.recording.share_percent or 0.0) / 100),
     )
 
 

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator, model_validator
 
 from acd.queue_settings import Language, Name, QueueSettings, RoutingSettings, Seconds, Section
+from acd.record_settings import IntegrationSettings, RecordingSettings
 from acd.routing_site import check_routing
 from acd.secrets import read_secret_file
 from acd.shipped import shipped_config
@@ -174,6 +175,8 @@ class Settings(Section):
     routing: RoutingSettings = RoutingSettings()
     calendars: Mapping[MenuName, Calendar] = {}
     lookups: Mapping[MenuName, LookupSettings] = {}
+    recording: RecordingSettings = RecordingSettings()
+    integrations: IntegrationSettings = IntegrationSettings()
     flows: tuple[Path, ...] = ()  # IVR files besides the shipped ones, beside the site file
 
     @field_validator("numbers", "queues", "calendars", "lookups", mode="before")
@@ -206,6 +209,10 @@ class Settings(Section):
         scheme, separator, rest = self.database.url.partition("://")
         user, _, place = rest.partition("@")
         return f"{scheme}{separator}{user.partition(':')[0]}:{quote(password, safe='')}@{place}"
+
+    @property
+    def recordings_dir(self) -> Path:
+        return self.recording.folder or self.data_dir / "recordings"
 
     @property
     def flow_files(self) -> tuple[Path, ...]:
@@ -265,7 +272,25 @@ def _beside(folder: Path, settings: Settings) -> Settings:
     prompts = settings.prompts.model_copy(update={"recordings": recordings and folder / recordings.expanduser()})
     flows = tuple(folder / path.expanduser() for path in settings.flows)
     lookups = {name: _lookup_beside(folder, lookup) for name, lookup in settings.lookups.items()}
-    return settings.model_copy(update={"flows": flows, "prompts": prompts, "lookups": lookups})
+    beside = {"flows": flows, "prompts": prompts, "lookups": lookups}
+    return settings.model_copy(update=beside | _records_beside(folder, settings))
+
+
+def _records_beside(folder: Path, settings: Settings) -> dict[str, object]:
+    shelf = settings.recording.folder
+    hooks = {
+        name: hook.model_copy(
+            update={
+                "secret_file": folder / hook.secret_file.expanduser(),
+                "ca_file": hook.ca_file and folder / hook.ca_file.expanduser(),
+            }
+        )
+        for name, hook in settings.integrations.webhooks.items()
+    }
+    return {
+        "recording": settings.recording.model_copy(update={"folder": shelf and folder / shelf.expanduser()}),
+        "integrations": settings.integrations.model_copy(update={"webhooks": hooks}),
+    }
 
 
 def _lookup_beside(folder: Path, lookup: LookupSettings) -> LookupSettings:

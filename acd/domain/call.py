@@ -17,8 +17,8 @@ from enum import StrEnum
 from msgspec import Struct
 
 from acd.domain.caller import Caller, CallerContext
-from acd.domain.ids import AgentId, CallId, QueueName, ReservationId
-from acd.domain.queue import OverflowCause, PreferredBy
+from acd.domain.ids import AgentId, CallId, QueueName, RecordingId, ReservationId
+from acd.domain.queue import OverflowCause, PreferredBy, RecordingMode
 from routing.model import Requirements
 
 
@@ -73,6 +73,15 @@ class IvrStep(Struct, frozen=True):
     no_matches: int = 0
 
 
+class RunningRecording(Struct, frozen=True, kw_only=True):
+    """Under way in the switch, which has confirmed it."""
+
+    recording_id: RecordingId
+    mode: RecordingMode
+    started_at: datetime
+    is_paused: bool = False
+
+
 class Call(Struct, frozen=True, kw_only=True):
     call_id: CallId
     linkedid: str
@@ -109,6 +118,8 @@ class Call(Struct, frozen=True, kw_only=True):
     left_queues: tuple[QueueName, ...] = ()  # sent on from: it is never sent back
     turned_away: OverflowCause | None = None  # at the door of a queue; it hears why and ends
     reasons: tuple[str, ...] = ()  # why this agent, of the latest reservation
+    recording: RunningRecording | None = None
+    recordings: int = 0  # begun so far
 
     @property
     def is_kept(self) -> bool:

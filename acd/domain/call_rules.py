@@ -15,6 +15,7 @@ from acd.domain.agent_rules import start_wrap_up
 from acd.domain.assignment import bench, match_agent, match_call, settle_reservation, watch_offer
 from acd.domain.call import Call, CallStage, Reason, Result, Termination
 from acd.domain.ids import AgentId, QueueName, reservation_id_of
+from acd.domain.recording_rules import stop_recording
 from acd.domain.turn import Rule, Turn
 from acd.domain.waiting_rules import agent_left, forget_steps, progress
 
@@ -272,6 +273,7 @@ def _end(turn: Turn, call: Call, reason: Reason) -> None:
         changed_at=turn.now,
         termination=termination,
     )
+    stop_recording(turn, call.call_id, "call_ended")
     turn.happened(
         ev.CallEnded(at=turn.now, call_id=call.call_id, queue=call.queue, termination=termination, wait_seconds=waited)
     )

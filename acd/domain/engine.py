@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from acd.domain import agent_rules, call_rules, reserves, waiting_rules
+from acd.domain import agent_rules, call_rules, recording_rules, reserves, waiting_rules
 from acd.domain import commands as cmd
 from acd.domain.estimates import Outlook, outlook
 from acd.domain.events import Event
@@ -23,6 +23,7 @@ _RULES: dict[type[cmd.Command], Rule] = {
     **call_rules.RULES,
     **waiting_rules.RULES,
     **reserves.RULES,
+    **recording_rules.RULES,
 }
 
 
@@ -37,6 +38,7 @@ class Engine:
         """
         turn = Turn(self.state, now)
         _RULES[type(command)](turn, command)
+        recording_rules.tend(turn)
         reserves.tend(turn)
         return turn.decision()
 

@@ -54,6 +54,20 @@ class Overflow(Struct, frozen=True, kw_only=True):
     announcement: tuple[tuple[str, str], ...] = ()  # language and sentence, when there is no queue
 
 
+class RecordingMode(StrEnum):
+    OFF = "off"
+    ON_DEMAND = "on_demand"  # the agent begins and ends it
+    SHARE = "share"  # of the calls, by chance
+    ALWAYS = "always"
+
+
+class RecordingPolicy(Struct, frozen=True, kw_only=True):
+    """Which talks of a queue are recorded. `share`: 0 to 1, of mode `share`."""
+
+    mode: RecordingMode = RecordingMode.OFF
+    share: float = 0.0
+
+
 class RoutingRules(PoolRules, frozen=True, kw_only=True):
     """What holds for all queues together."""
 
@@ -79,6 +93,7 @@ class QueuePolicy(Struct, frozen=True, kw_only=True):
     reserve: ReservePolicy | None = None
     hours: OpeningHours | None = None
     overflow: tuple[Overflow, ...] = ()
+    recording: RecordingPolicy = RecordingPolicy()
 
     def rules(self) -> QueueRules:
         return QueueRules(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -35,6 +35,11 @@ class Turn:
     def concerns(self, queue: str) -> bool:
         """Whether anything has happened so far that names this queue."""
         return any(getattr(event, "queue", None) == queue for event in self._events)
+
+    @property
+    def events(self) -> Sequence[Event]:
+        """What has happened so far."""
+        return self._events
 
     def decision(self) -> Decision:
         return Decision(tuple(self._events), tuple(self._effects))
