@@ -43,6 +43,7 @@ from acd.domain.engine import Engine
 from acd.domain.ids import agent_id_of
 from acd.domain.metrics import QueueStatistics
 from acd.queue_settings import RoutingSettings
+from acd.records import open_records
 from acd.reload import Reloader, lookup_services
 from acd.routing_site import taste_of
 from acd.secrets import Secrets
@@ -220,6 +221,16 @@ async def open_guichet(
                 tasks=tasks,
             ),
         )
+        records = await stack.enter_async_context(
+            open_records(
+                live,
+                dispatcher=core.dispatcher,
+                database=database,
+                link=telephony.link,
+                clock=clock,
+                tasks=tasks,
+            )
+        )
         reloader = Reloader(live, read_settings or (lambda: settings), prompts, lookups, core.dispatcher.submit)
         await _register_agents(site, core, users)
         tasks.start(core.writer.run(), "desk_writer")
@@ -245,6 +256,7 @@ async def open_guichet(
                 readiness=lambda: _problems(core, telephony, journal),
                 metrics=metrics,
                 ivr_figures=core.ivr_figures,
+                records=records.access,
             )
         )
         http_port = await stack.enter_async_context(serve(app, settings.http.host, settings.http.port))

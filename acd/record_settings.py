@@ -6,18 +6,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from acd.queue_settings import Name, Seconds, Section
 
 EventPattern = Annotated[str, Field(pattern=r"^(\*|(call|agent|recording)\.(\*|[a-z_]{1,40}))$")]
 
 
+def _plain(path: Path) -> Path:
+    """MixMonitor takes its arguments apart at commas."""
+    if any(character in str(path) for character in ",|\n"):
+        raise ValueError("the path of recordings may hold no comma, bar or line end: Asterisk could not write there")
+    return path
+
+
+FolderPath = Annotated[Path, AfterValidator(_plain)]
+
+
 class RecordingSettings(Section):
     """`asterisk_folder`: the same folder as Asterisk sees it, where the two do not share their files' names."""
 
-    folder: Path | None = None  # None: `recordings` in the data directory
-    asterisk_folder: Path | None = None
+    folder: FolderPath | None = None  # None: `recordings` in the data directory
+    asterisk_folder: FolderPath | None = None
     keep_days: Annotated[int, Field(ge=1, le=36500)] = 30
     min_free_mb: Annotated[int, Field(ge=0)] = 500
 

@@ -275,24 +275,34 @@ _OF_AGENTS: Mapping[type[ev.Event], Callable[[Any], _AgentStep]] = {
 }
 
 
-def segments_of(call: Call) -> tuple[Segment, ...]:
+def segments_of_instants(
+    *,
+    started_at: datetime,
+    queued_at: datetime | None,
+    offered_at: datetime | None,
+    answered_at: datetime | None,
+    talk_ended_at: datetime | None,
+    ended_at: datetime | None,
+    queue: QueueName | None,
+    agent_id: AgentId | None,
+) -> tuple[Segment, ...]:
     """What a call's own instants tell, for one of which no more is known: earlier rings and holds are lost with a
     service that died."""
-    steps = [(call.started_at, _Step(SegmentKind.IVR))]
-    if call.queued_at is not None:
-        steps.append((call.queued_at, _Step(SegmentKind.WAITING, queue=call.queue)))
-    if call.offered_at is not None and call.agent_id is not None:
-        steps.append((call.offered_at, _Step(SegmentKind.RINGING, call.agent_id, call.queue)))
-    if call.answered_at is not None:
-        steps.append((call.answered_at, _Step(SegmentKind.TALKING, call.agent_id, call.queue)))
-    until = call.talk_ended_at or call.ended_at
+    steps = [(started_at, _Step(SegmentKind.IVR))]
+    if queued_at is not None:
+        steps.append((queued_at, _Step(SegmentKind.WAITING, queue=queue)))
+    if offered_at is not None and agent_id is not None:
+        steps.append((offered_at, _Step(SegmentKind.RINGING, agent_id, queue)))
+    if answered_at is not None:
+        steps.append((answered_at, _Step(SegmentKind.TALKING, agent_id, queue)))
+    until = talk_ended_at or ended_at
     found: list[Segment] = []
     for number, (begins_at, step) in enumerate(steps):
         following = steps[number + 1][0] if number + 1 < len(steps) else until
         at = max(begins_at, found[-1].ends_at or begins_at) if found else begins_at
         ends_at = None if following is None else max(at, following)
-        segment = Segment(kind=step.kind, begins_at=at, ends_at=ends_at, queue=step.queue, agent_id=step.agent_id)
-        if segment.kind is not SegmentKind.IVR or at != ends_at:
+        if step.kind is not SegmentKind.IVR or at != ends_at:
+            segment = Segment(kind=step.kind, begins_at=at, ends_at=ends_at, queue=step.queue, agent_id=step.agent_id)
             found.append(segment)
     return tuple(found)
 
@@ -304,17 +314,16 @@ def _adopted(call: Call, agent_id: AgentId, at: datetime) -> _CallBook:
     def clamped(instant: datetime | None) -> datetime | None:
         return None if instant is None else min(instant, answered_at)
 
-    known = replace(
-        call,
-        agent_id=agent_id,
+    *closed, current = segments_of_instants(
         started_at=min(call.started_at, answered_at),
         queued_at=clamped(call.queued_at),
         offered_at=clamped(call.offered_at),
         answered_at=answered_at,
         talk_ended_at=None,
         ended_at=None,
+        queue=call.queue,
+        agent_id=agent_id,
     )
-    *closed, current = segments_of(known)
     book = _CallBook(call.call_id, current, at)
     book.closed.extend(closed)
     return book

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 
 from acd.domain.ids import AgentId, CallId, RecordingId
 from acd.domain.queue import RecordingMode
@@ -114,6 +115,9 @@ class FileFacts:
 
 class RecordingShelf(ABC):
     """The folder of recordings. Every method raises ShelfError when it must; names that lead out of it are refused."""
+
+    @abstractmethod
+    def path_of(self, name: str) -> Path: ...
 
     @abstractmethod
     async def free_bytes(self) -> int: ...

@@ -10,7 +10,7 @@ from acd.domain.agent import Agent
 from acd.domain.call import Call, IvrStep
 from acd.domain.caller import CallerContext, ContactCard
 from acd.domain.metrics import QueueFigures, average_handle_time, average_speed_of_answer, service_level
-from acd.domain.queue import QueuePolicy
+from acd.domain.queue import QueuePolicy, RecordingMode
 
 
 class AgentView(Struct, frozen=True, kw_only=True):
@@ -55,6 +55,15 @@ class CallView(Struct, frozen=True, kw_only=True):
     wait_seconds: float | None
     attempt: int
     reasons: tuple[str, ...]  # why this agent got this call
+    recording: RecordingControlView
+
+
+class RecordingControlView(Struct, frozen=True, kw_only=True):
+    """`state`: off (nothing is recorded), on, paused. `can_start`, `can_stop`: what the queue leaves to the agent."""
+
+    state: str
+    can_start: bool
+    can_stop: bool
 
 
 class TicketDraftView(Struct, frozen=True, kw_only=True):
@@ -129,6 +138,17 @@ def call_view(call: Call, policy: QueuePolicy | None) -> CallView:
         wait_seconds=(until - call.queued_at).total_seconds() if until and call.queued_at else None,
         attempt=call.attempts,
         reasons=call.reasons,
+        recording=recording_view(call, policy),
+    )
+
+
+def recording_view(call: Call, policy: QueuePolicy | None) -> RecordingControlView:
+    running = call.recording
+    is_allowed = policy is not None and policy.recording.mode is not RecordingMode.OFF
+    return RecordingControlView(
+        state="off" if running is None else "paused" if running.is_paused else "on",
+        can_start=is_allowed and running is None,
+        can_stop=running is not None and running.mode is RecordingMode.ON_DEMAND,
     )
 
 

@@ -15,6 +15,7 @@ import structlog
 from aiohttp import web
 
 from acd.domain.errors import DomainError, UnknownAgentError, UnknownCallError, UnknownQueueError
+from acd.service.records import RecordsUnavailableError
 from acd.service.users import UserError, UsersUnavailableError
 from acd.web.services import SERVICES
 from ticketing.api import ContactNotFoundError, DatabaseError, DeskError, TicketNotFoundError
@@ -57,7 +58,7 @@ def as_api_error(error: Exception) -> ApiError:
             reason = error.reason or "error"
             headers = {name: error.headers[name] for name in ("Allow", "Location") if name in error.headers}
             return ApiError(error.status, f"http.{reason.lower().replace(' ', '_')}", f"{reason}.", headers)
-        case UsersUnavailableError() | DatabaseError():
+        case UsersUnavailableError() | RecordsUnavailableError() | DatabaseError():
             return ApiError(503, error.error_id, str(error))
         case _ if isinstance(error, _UNKNOWN):
             return ApiError(404, error.error_id, str(error))

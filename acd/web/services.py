@@ -16,6 +16,7 @@ from acd.service.ports import Clock, UserDirectory
 from acd.service.screens import Screens
 from acd.settings import Settings
 from acd.web.metrics import Metrics
+from acd.web.record_access import RecordAccess
 from ticketing.api import Desk
 
 
@@ -35,6 +36,7 @@ class WebServices:
     outlook: Callable[[CallId], Outlook]
     metrics: Metrics
     ivr_figures: IvrFigures
+    records: RecordAccess
 
 
 SERVICES: Final = web.AppKey("services", WebServices)

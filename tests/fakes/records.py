@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 
 from msgspec.structs import replace as replaced
 
 from acd.domain.ids import AgentId, CallId, RecordingId
-from acd.domain.segments import AgentSegment, Segment, Timeline
+from acd.domain.segments import AgentSegment, Segment, SegmentBook, Timeline
 from acd.service.ports import TelephonyError
 from acd.service.records import (
     FileFacts,
@@ -24,6 +25,7 @@ from acd.service.records import (
     ShelfError,
     WebhookOutbox,
 )
+from acd.web.record_access import RecordAccess
 
 
 class _Away:
@@ -164,8 +166,13 @@ class FakeFile:
 class FakeShelf(RecordingShelf):
     def __init__(self) -> None:
         self.files: dict[str, FakeFile] = {}
+        self.folder = Path("/nowhere")  # of the real files a test plays, if any
         self.free = 10**12
         self.is_broken = False
+
+    def path_of(self, name: str) -> Path:
+        self._check()
+        return self.folder / name
 
     async def free_bytes(self) -> int:
         self._check()
@@ -230,3 +237,25 @@ class FakeRecorder(Recorder):
         if what in self.refuses:
             raise TelephonyError(f"{what} refused, as the test wishes")
         self.done.append((what, channel))
+
+
+class FakeRecords:
+    """Everything of records that the web layer is given. `heard`: who was noted to listen to what."""
+
+    def __init__(self, at: datetime) -> None:
+        self.book = SegmentBook()
+        self.segments = MemorySegmentStore()
+        self.store = MemoryRecordingStore()
+        self.shelf = FakeShelf()
+        self.recorder = FakeRecorder(self.shelf, at)
+        self.heard: list[tuple[str, RecordingId]] = []
+        self.access = RecordAccess(
+            book=self.book,
+            segments=self.segments,
+            store=self.store,
+            path_of=self.shelf.path_of,
+            note_listening=self._note,
+        )
+
+    async def _note(self, login: str, recording: Recording) -> None:
+        self.heard.append((login, recording.recording_id))

@@ -29,6 +29,7 @@ from acd.settings import Settings, load_settings
 from acd.web.app import WebServices, build_app
 from acd.web.metrics import Metrics
 from tests.fakes.desk_store import FakeDeskStore
+from tests.fakes.records import FakeRecords
 from tests.fakes.users import FakeUserDirectory
 from ticketing.api import Desk
 
@@ -67,6 +68,7 @@ class WebWorld:
     desk: Desk
     metrics: Metrics
     app: web.Application
+    records: FakeRecords
     effects: list[fx.Effect] = field(default_factory=list)
     unready: list[str] = field(default_factory=list)
 
@@ -124,6 +126,7 @@ def build_world(
     users = FakeUserDirectory((user, PASSWORD) for user in (ALICE, BOB, SARAH, PHONELESS))
     unready: list[str] = []
     effects: list[fx.Effect] = []
+    records = FakeRecords(clock.now())
     services = WebServices(
         dispatcher=dispatcher,
         screens=screens,
@@ -136,8 +139,9 @@ def build_world(
         outlook=engine.outlook,
         metrics=metrics,
         ivr_figures=IvrFigures(),
+        records=records.access,
     )
-    for listener in (statistics.hear, screens.hear, metrics.hear):
+    for listener in (records.book.hear, statistics.hear, screens.hear, metrics.hear):
         dispatcher.add_listener(listener)
     kinds = (
         fx.RingAgent,
@@ -147,6 +151,10 @@ def build_world(
         fx.CancelTimer,
         fx.RecordInteraction,
         fx.CommitTicket,
+        fx.StartRecording,
+        fx.PauseRecording,
+        fx.StopRecording,
+        fx.FindRecording,
     )
     for kind in kinds:
         dispatcher.carry_out(kind, effects.append)
@@ -162,6 +170,7 @@ def build_world(
         app=build_app(services),
         effects=effects,
         unready=unready,
+        records=records,
     )
 
 

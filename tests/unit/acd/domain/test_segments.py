@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-from msgspec.structs import replace
+from datetime import datetime, timedelta
 
 from acd.domain import commands as cmd
 from acd.domain.agent import AgentState
 from acd.domain.caller import Caller
 from acd.domain.ids import AgentId, CallId, call_id_of
-from acd.domain.segments import AgentSegment, Segment, SegmentBook, SegmentKind, segments_of
+from acd.domain.segments import AgentSegment, Segment, SegmentBook, SegmentKind, segments_of_instants
 from tests.unit.acd.domain.floor import ALICE, BOB, FIRST, START, SUPPORT, Floor, policy
 
 IVR, WAITING, RINGING = SegmentKind.IVR, SegmentKind.WAITING, SegmentKind.RINGING
@@ -173,7 +171,6 @@ def test_a_talk_found_under_way_is_told_by_the_instants_it_kept() -> None:
         (TALKING, 17, 80, ALICE),
         (WRAP_UP, 80, 90, ALICE),
     ]
-    assert brief(segments_of(replace(known, ended_at=START + timedelta(seconds=80))))[-1] == (TALKING, 17, 80, ALICE)
 
 
 def test_a_call_that_ended_is_handed_over_at_once_and_again_after_the_wrap_up() -> None:
@@ -225,3 +222,28 @@ def test_a_call_nobody_knows_is_no_error() -> None:
     book = SegmentBook()
     book.hear(floor.events[3:])  # begun to listen in the middle
     assert book.timeline(call_id_of("9.9")) is None
+
+
+def test_what_is_written_of_a_call_tells_its_segments_when_nothing_else_does() -> None:
+    def at(seconds: float) -> datetime:
+        return START + timedelta(seconds=seconds)
+
+    told = segments_of_instants(
+        started_at=START,
+        queued_at=at(5),
+        offered_at=at(15),
+        answered_at=at(17),
+        talk_ended_at=at(80),
+        ended_at=at(81),
+        queue=SUPPORT,
+        agent_id=ALICE,
+    )
+    assert brief(told) == [
+        (IVR, 0, 5, None),
+        (WAITING, 5, 15, None),
+        (RINGING, 15, 17, ALICE),
+        (TALKING, 17, 80, ALICE),
+    ]
+    nothing = dict.fromkeys(("offered_at", "answered_at", "talk_ended_at", "queue", "agent_id"))
+    abandoned = segments_of_instants(started_at=START, queued_at=START, ended_at=at(9), **nothing)
+    assert brief(abandoned) == [(WAITING, 0, 9, None)]
