@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator, model_validator
 
 from acd.queue_settings import Language, Name, QueueSettings, RoutingSettings, Seconds, Section
-from acd.record_settings import IntegrationSettings, RecordingSettings
+from acd.record_settings import RecordingSettings
 from acd.routing_site import check_routing
 from acd.secrets import read_secret_file
 from acd.shipped import shipped_config
@@ -176,7 +176,6 @@ class Settings(Section):
     calendars: Mapping[MenuName, Calendar] = {}
     lookups: Mapping[MenuName, LookupSettings] = {}
     recording: RecordingSettings = RecordingSettings()
-    integrations: IntegrationSettings = IntegrationSettings()
     flows: tuple[Path, ...] = ()  # IVR files besides the shipped ones, beside the site file
 
     @field_validator("numbers", "queues", "calendars", "lookups", mode="before")
@@ -278,18 +277,8 @@ def _beside(folder: Path, settings: Settings) -> Settings:
 
 def _records_beside(folder: Path, settings: Settings) -> dict[str, object]:
     shelf = settings.recording.folder
-    hooks = {
-        name: hook.model_copy(
-            update={
-                "secret_file": folder / hook.secret_file.expanduser(),
-                "ca_file": hook.ca_file and folder / hook.ca_file.expanduser(),
-            }
-        )
-        for name, hook in settings.integrations.webhooks.items()
-    }
     return {
         "recording": settings.recording.model_copy(update={"folder": shelf and folder / shelf.expanduser()}),
-        "integrations": settings.integrations.model_copy(update={"webhooks": hooks}),
     }
 
 

@@ -46,7 +46,6 @@ class StartRecording(Effect, frozen=True, kw_only=True):
     call_id: CallId
     recording_id: RecordingId
     linkedid: str
-    channel: str
     queue: QueueName
     agent_id: AgentId | None
     mode: RecordingMode
@@ -57,7 +56,7 @@ class PauseRecording(Effect, frozen=True, kw_only=True):
 
     call_id: CallId
     recording_id: RecordingId
-    channel: str
+    linkedid: str
     is_paused: bool
 
 
@@ -66,7 +65,7 @@ class StopRecording(Effect, frozen=True, kw_only=True):
 
     call_id: CallId
     recording_id: RecordingId
-    channel: str
+    linkedid: str
     is_gone: bool
 
 

@@ -53,7 +53,7 @@ def stop_recording(turn: Turn, call_id: CallId, cause: str) -> None:
     )
     turn.wish(
         fx.StopRecording(
-            call_id=call_id, recording_id=recording_id, channel=call.channel, is_gone=cause == "call_ended"
+            call_id=call_id, recording_id=recording_id, linkedid=call.linkedid, is_gone=cause == "call_ended"
         )
     )
 
@@ -73,7 +73,6 @@ def _begin(turn: Turn, call: Call, mode: RecordingMode) -> None:
             call_id=call.call_id,
             recording_id=recording_id_of(call.call_id, call.recordings + 1),
             linkedid=call.linkedid,
-            channel=call.channel,
             queue=QueueName(call.queue or ""),
             agent_id=call.agent_id,
             mode=mode,
@@ -113,7 +112,7 @@ def _order_pause(turn: Turn, agent_id: AgentId, *, is_paused: bool) -> None:
     if running.is_paused is not is_paused:
         turn.wish(
             fx.PauseRecording(
-                call_id=call.call_id, recording_id=running.recording_id, channel=call.channel, is_paused=is_paused
+                call_id=call.call_id, recording_id=running.recording_id, linkedid=call.linkedid, is_paused=is_paused
             )
         )
 
@@ -152,7 +151,7 @@ def report_started(turn: Turn, command: cmd.ReportRecordingStarted) -> None:
         wish = fx.StopRecording(
             call_id=call.call_id,
             recording_id=command.recording_id,
-            channel=call.channel,
+            linkedid=call.linkedid,
             is_gone=call.stage is CallStage.ENDED,
         )
         turn.wish(wish)

@@ -104,7 +104,7 @@ class Recordings:
                 state=RecordingState.RECORDING,
                 started_at=now,
             )
-            self._of.tasks.start(self._start(recording, wish.channel), "start_recording")
+            self._of.tasks.start(self._start(recording, wish.linkedid), "start_recording")
 
     def pause(self, wish: fx.PauseRecording) -> None:
         self._of.tasks.start(self._pause(wish), "pause_recording")
@@ -117,9 +117,9 @@ class Recordings:
 
     # starting ------------------------------------------------------------------------------------------------
 
-    async def _start(self, recording: Recording, channel: str) -> None:
+    async def _start(self, recording: Recording, linkedid: str) -> None:
         async with self._turn(recording.recording_id):
-            cause = await self._trouble_with(recording, channel)
+            cause = await self._trouble_with(recording, linkedid)
             if cause is not None:
                 self._running.pop(recording.recording_id, None)
                 self._fail(recording.call_id, recording.recording_id, cause)
@@ -132,17 +132,17 @@ class Recordings:
         )
         if recording.call_id not in self._of.state.calls:  # it ended meanwhile, and its channel's recording with it
             gone = fx.StopRecording(
-                call_id=recording.call_id, recording_id=recording.recording_id, channel=channel, is_gone=True
+                call_id=recording.call_id, recording_id=recording.recording_id, linkedid=linkedid, is_gone=True
             )
             await self._stop(gone)
 
-    async def _trouble_with(self, recording: Recording, channel: str) -> str | None:
+    async def _trouble_with(self, recording: Recording, linkedid: str) -> str | None:
         """Start it; the cause when it did not come about. The switch says yes before it opens the file."""
         try:
             if await self._of.shelf.free_bytes() < self._of.rules().min_free_bytes:
                 return "disk_full"
             await self._of.shelf.prepare(recording.name)
-            await self._of.recorder.start(channel, recording.name)
+            await self._of.recorder.start(linkedid, recording.name)
             if await self._look_for(recording.name, self._of.patience.file_appears, lambda _: True) is None:
                 return "no_file"
         except ShelfError as error:
@@ -163,7 +163,7 @@ class Recordings:
     async def _pause(self, wish: fx.PauseRecording) -> None:
         async with self._turn(wish.recording_id):
             try:
-                await self._of.recorder.pause(wish.channel, is_paused=wish.is_paused)
+                await self._of.recorder.pause(wish.linkedid, is_paused=wish.is_paused)
             except TelephonyError as error:
                 log.warning("recording_not_paused", call_id=wish.call_id, error=str(error))
                 self._fail(wish.call_id, wish.recording_id, "not_paused" if wish.is_paused else "not_resumed")
@@ -181,7 +181,7 @@ class Recordings:
         async with self._turn(wish.recording_id):
             if not wish.is_gone:
                 try:
-                    await self._of.recorder.stop(wish.channel)
+                    await self._of.recorder.stop(wish.linkedid)
                 except TelephonyError as error:
                     log.warning("recording_not_stopped", call_id=wish.call_id, error=str(error))
             recording = self._running.pop(wish.recording_id, None) or await self._known(wish.recording_id)
@@ -280,7 +280,7 @@ class Recordings:
         recording_id = RecordingId(found[1])
         call_id = CallId(f"call_{recording_id.removeprefix('rec_').rpartition('_')[0]}")
         is_ours = recording_id in self._running or self._of.writer.pending(recording_id) is not None
-        if is_ours or self._is_live(call_id) or self._of.clock.now() - facts.changed_at < QUIET:
+        if is_ours or self._is_live(call_id) or self._may_grow(facts):
             return
         log.warning("recording_found", recording_id=recording_id)
         await self._account_for(
@@ -299,7 +299,7 @@ class Recordings:
 
     async def _settle(self, recording: Recording) -> None:
         facts = await self._of.shelf.facts(recording.name)
-        if facts is not None and self._of.clock.now() - facts.changed_at < QUIET:
+        if facts is not None and self._may_grow(facts):
             return
         log.warning("recording_settled", recording_id=recording.recording_id)
         await self._account_for(replace(recording, ended_at=facts.changed_at if facts else None))
@@ -319,6 +319,10 @@ class Recordings:
 
     def _turn(self, recording_id: RecordingId) -> asyncio.Lock:
         return self._turns.setdefault(recording_id, asyncio.Lock())
+
+    def _may_grow(self, facts: FileFacts) -> bool:
+        """Asterisk tells the length when it closes the file. One that was never closed is over when it is quiet."""
+        return not facts.is_complete and self._of.clock.now() - facts.changed_at < QUIET
 
     def _is_live(self, call_id: CallId) -> bool:
         call = self._of.state.calls.get(call_id)

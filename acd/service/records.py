@@ -143,18 +143,19 @@ class RecordingShelf(ABC):
 
 
 class Recorder(ABC):
-    """The switch records a channel. Every method raises acd.service.ports.TelephonyError when it did not do it."""
+    """The switch records a caller's channel, known by its Linkedid. Every method raises TelephonyError of
+    acd.service.ports when it did not do it."""
 
     @abstractmethod
-    async def start(self, channel: str, name: str) -> None:
+    async def start(self, linkedid: str, name: str) -> None:
         """Both directions of the channel into one file, until `stop` or the channel's end."""
 
     @abstractmethod
-    async def pause(self, channel: str, *, is_paused: bool) -> None:
+    async def pause(self, linkedid: str, *, is_paused: bool) -> None:
         """While paused, silence is written: nothing that is said or keyed then is in the file."""
 
     @abstractmethod
-    async def stop(self, channel: str) -> None:
+    async def stop(self, linkedid: str) -> None:
         """A channel that is gone, or is not being recorded, is no error."""
 
 

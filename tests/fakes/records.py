@@ -214,29 +214,29 @@ class FakeRecorder(Recorder):
         self.writes_files = True
         self._names: dict[str, str] = {}
 
-    async def start(self, channel: str, name: str) -> None:
-        self._do("start", channel)
-        self._names[channel] = name
+    async def start(self, linkedid: str, name: str) -> None:
+        self._do("start", linkedid)
+        self._names[linkedid] = name
         if self.writes_files:
             self._shelf.files[name] = FakeFile(44, 0.0, self._at, is_complete=False)
 
-    async def pause(self, channel: str, *, is_paused: bool) -> None:
-        self._do("pause" if is_paused else "resume", channel)
+    async def pause(self, linkedid: str, *, is_paused: bool) -> None:
+        self._do("pause" if is_paused else "resume", linkedid)
 
-    async def stop(self, channel: str) -> None:
-        self._do("stop", channel)
-        self.hang_up(channel)
+    async def stop(self, linkedid: str) -> None:
+        self._do("stop", linkedid)
+        self.hang_up(linkedid)
 
-    def hang_up(self, channel: str) -> None:
+    def hang_up(self, linkedid: str) -> None:
         """The channel ends, and with it the file is closed."""
-        name = self._names.pop(channel, "")
+        name = self._names.pop(linkedid, "")
         if name in self._shelf.files:
             self._shelf.files[name] = replace(self._shelf.files[name], size=16_044, seconds=1.0, is_complete=True)
 
-    def _do(self, what: str, channel: str) -> None:
+    def _do(self, what: str, linkedid: str) -> None:
         if what in self.refuses:
             raise TelephonyError(f"{what} refused, as the test wishes")
-        self.done.append((what, channel))
+        self.done.append((what, linkedid))
 
 
 class FakeRecords:

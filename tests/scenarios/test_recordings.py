@@ -64,18 +64,18 @@ async def test_a_talk_is_recorded_and_its_file_accounted_for() -> None:
     async with recording_world() as w:
         channel = await talk(w)
         await w.until(lambda: bool(w.seen(ev.RecordingStarted)))
-        assert w.recorder.done == [("start", channel.facts.channel)]
+        assert w.recorder.done == [("start", channel.facts.linkedid)]
         assert (await becomes(w, RecordingState.RECORDING)).name == NAME
         screen = w.core.screens.agent_snapshot(ALICE)["call"]
         assert (screen.recording.state, screen.recording.can_stop) == ("on", False)
         await w.pass_time(60)
-        w.recorder.hang_up(channel.facts.channel)
+        w.recorder.hang_up(channel.facts.linkedid)
         channel.hang_up()
         done = await becomes(w, RecordingState.DONE)
         assert (done.size, done.seconds, done.sha256, done.problem) == (16_044, 1.0, "f" * 64, "")
         assert (done.queue, done.agent_id, done.mode) == ("support", ALICE, RecordingMode.ALWAYS)
         assert done.ended_at == START + timedelta(seconds=60)
-        assert w.recorder.done == [("start", channel.facts.channel)], "a channel that is gone need not be stopped"
+        assert w.recorder.done == [("start", channel.facts.linkedid)], "a channel that is gone need not be stopped"
 
 
 async def test_the_agent_pauses_for_a_card_number_and_sees_when_it_holds() -> None:
@@ -163,7 +163,7 @@ async def test_a_recording_found_under_way_can_be_paused_and_ended() -> None:
         assert w.seen(ev.RecordingStarted)[0].is_paused
         w.order(cmd.ResumeRecording(agent_id=ALICE))
         await w.until(lambda: bool(w.seen(ev.RecordingResumed)))
-        assert w.recorder.done == [("resume", w.core.engine.state.calls[CALL].channel)]
+        assert w.recorder.done == [("resume", "1.1")]
 
 
 async def _knows_the_call(w: World) -> None:
@@ -190,7 +190,7 @@ async def test_files_and_rows_a_killed_service_left_behind_are_settled() -> None
         await w.store.save([row()])
         w.shelf.files[NAME] = FakeFile(160_044, 10.0, START - QUIET)
         w.shelf.files[other] = FakeFile(32_044, 2.0, START - timedelta(hours=9), is_complete=False)
-        w.shelf.files[fresh] = FakeFile(32_044, 2.0, START)
+        w.shelf.files[fresh] = FakeFile(32_044, 2.0, START, is_complete=False)
         w.shelf.files["2026/11/23/holiday.wav"] = FakeFile(44, 0.0, START - timedelta(days=3))
         await w.records.recordings.sweep()
         settled = await stored(w)

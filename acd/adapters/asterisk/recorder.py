@@ -1,5 +1,7 @@
 """MixMonitor over AMI. Muting zeroes the frames before they reach the recording (main/audiohook.c), so what is said
-while paused is nowhere; and it is a property of the channel, so it holds when this service dies."""
+while paused is nowhere; and it is a property of the channel, so it holds when this service dies.
+
+AMI finds a channel by its Uniqueid too, and that of a caller's channel is the Linkedid: no name can have changed."""
 
 from __future__ import annotations
 
@@ -17,16 +19,16 @@ class AmiRecorder(Recorder):
         self._link = link
         self._folder = folder
 
-    async def start(self, channel: str, name: str) -> None:
-        await self._do("MixMonitor", {"Channel": channel, "File": str(self._folder / name)})
+    async def start(self, linkedid: str, name: str) -> None:
+        await self._do("MixMonitor", {"Channel": linkedid, "File": str(self._folder / name)})
 
-    async def pause(self, channel: str, *, is_paused: bool) -> None:
+    async def pause(self, linkedid: str, *, is_paused: bool) -> None:
         state = "1" if is_paused else "0"
-        await self._do("MixMonitorMute", {"Channel": channel, "Direction": "both", "State": state})
+        await self._do("MixMonitorMute", {"Channel": linkedid, "Direction": "both", "State": state})
 
-    async def stop(self, channel: str) -> None:
+    async def stop(self, linkedid: str) -> None:
         try:
-            await self._do("StopMixMonitor", {"Channel": channel})
+            await self._do("StopMixMonitor", {"Channel": linkedid})
         except TelephonyError as error:
             if not isinstance(error.__cause__, AmiRefusedError):
                 raise  # refused: no such channel, or nothing is recorded there

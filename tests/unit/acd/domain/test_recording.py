@@ -33,7 +33,7 @@ def started(floor: Floor, recording_id: RecordingId = RECORDING, mode: Recording
 def test_a_queue_that_records_always_begins_with_the_talk() -> None:
     floor = talking(RecordingMode.ALWAYS)
     (wish,) = floor.wished(fx.StartRecording)
-    assert (wish.recording_id, wish.channel, wish.agent_id) == (RECORDING, "PJSIP/trunk-1.1", ALICE)
+    assert (wish.recording_id, wish.linkedid, wish.agent_id) == (RECORDING, "1.1", ALICE)
     assert floor.call().recording is None, "not before the switch says so"
     started(floor)
     assert floor.call().recording is not None
