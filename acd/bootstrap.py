@@ -26,6 +26,7 @@ import structlog
 
 from acd.adapters.asterisk.ami import AmiAddress, AmiLoginRefusedError, AmiUnreachableError
 from acd.adapters.asterisk.caller import AgiCallerChannel
+from acd.adapters.asterisk.fallback import AsteriskFallbackQueues
 from acd.adapters.asterisk.fastagi import AgiSession, FastAgiServer
 from acd.adapters.asterisk.local import APOLOGY
 from acd.adapters.asterisk.telephony import AsteriskTelephony
@@ -42,6 +43,7 @@ from acd.domain.commands import Command, ConfigureQueues, RegisterAgent
 from acd.domain.engine import Engine
 from acd.domain.ids import agent_id_of
 from acd.domain.metrics import QueueStatistics
+from acd.domain.outgoing import FarEnd
 from acd.queue_settings import RoutingSettings
 from acd.records import open_records
 from acd.reload import Reloader, lookup_services
@@ -50,9 +52,11 @@ from acd.secrets import Secrets
 from acd.service.call_flow import FlowServices
 from acd.service.desk_writer import DeskWriter
 from acd.service.dispatcher import Dispatcher
+from acd.service.fallback import Fallback
+from acd.service.hand_over import HandOverServices
 from acd.service.ivr_figures import IvrFigures
 from acd.service.menu import MenuServices
-from acd.service.ports import Clock, Desk, Journal, Lookups, Prompts, Role, Telephony, Timers, User
+from acd.service.ports import Clock, Desk, Journal, Lookups, Prompts, Role, Telephony, TelephonyError, Timers, User
 from acd.service.screens import ScheduleFlush, Screens
 from acd.service.switchboard import Switchboard
 from acd.service.tasks import BackgroundTasks
@@ -104,6 +108,10 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
     ivr_figures = IvrFigures()
     site = live.site
     timers = ports.timers(ports.clock, dispatcher.submit)
+
+    def far_end(number: str) -> FarEnd | None:
+        return live.site.outgoing.far_end(number, ports.desk.classify(number, "").e164)
+
     switchboard = Switchboard(
         FlowServices(
             submit=dispatcher.submit,
@@ -116,10 +124,12 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
                 prompts=ports.prompts,
                 lookups=ports.lookups,
                 zone=site.settings.service.zone,
+                hand_over=HandOverServices(submit=dispatcher.submit, far_end=far_end),
             ),
             telephony=ports.telephony,
             tasks=ports.tasks,
             route_of=live.route_of,
+            flow_named=live.flow_named,
             default_language=site.settings.service.language,
         )
     )
@@ -235,9 +245,11 @@ async def open_guichet(
         await _register_agents(site, core, users)
         tasks.start(core.writer.run(), "desk_writer")
         stack.push_async_callback(_write_what_is_left, core.writer)
-        agi = await stack.enter_async_context(_agi_server(site, secrets, core))
+        _keep_fallback(site, core, telephony, tasks)
         await stack.enter_async_context(telephony.connected())
         await _find_asterisk(site, telephony)
+        # Callers come in when it is known who talks already: nobody is offered a second call.
+        agi = await stack.enter_async_context(_agi_server(site, secrets, core))
         metrics = Metrics()
         metrics.watch(core.screens)
         metrics.watch_menus(core.ivr_figures)
@@ -274,6 +286,28 @@ async def open_guichet(
             agi_port=agi.port,
             http_port=http_port,
         )
+
+
+def _keep_fallback(site: Site, core: Core, telephony: AsteriskTelephony, tasks: BackgroundTasks) -> None:
+    """Asterisk's own queues are ready for the time without this service, where the site wants them."""
+    if site.settings.asterisk.fallback.queue is None:
+        return
+    queues = AsteriskFallbackQueues(telephony.link)
+
+    async def forget(linkedid: str) -> None:
+        try:
+            await queues.forget(linkedid)
+        except TelephonyError as error:
+            log.warning("fallback_account_kept", error=str(error))  # told again after the next connection
+
+    def forget_soon(linkedid: str) -> None:
+        tasks.start(forget(linkedid), "forget_served")
+
+    core.switchboard.served_elsewhere.forget = forget_soon
+    fallback = Fallback(queues, core.engine.state)
+    core.dispatcher.add_listener(fallback.hear)
+    core.switchboard.on_live_channels = fallback.connected
+    tasks.start(fallback.run(), "fallback_queues")
 
 
 async def _find_asterisk(site: Site, telephony: AsteriskTelephony) -> None:

@@ -3,93 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, time, timedelta
-from typing import Annotated, Literal, get_args
-from zoneinfo import ZoneInfo
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, field_validator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from acd.domain.opening import Window
 from acd.domain.queue import OverflowCause, PreferredBy, RecordingMode
+from acd.setting_types import Language, Levels, Login, MenuName, Name, Priority, Seconds, Section
 from routing import AgentChoice, ItemChoice
 
-Language = Literal["fr", "en"]
-Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-DAYS: tuple[Day, ...] = get_args(Day)
+
+def _listed(value: object) -> object:
+    """One value needs no brackets."""
+    return (value,) if isinstance(value, str) else value
 
 
-def _seconds(value: object) -> object:
-    """YAML carries plain numbers of seconds; inside they are timedeltas."""
-    if isinstance(value, bool):
-        raise ValueError("a number of seconds is expected")  # noqa: TRY004  # pydantic reports ValueErrors
-    if isinstance(value, str):
-        value = float(value)
-    try:
-        return timedelta(seconds=value) if isinstance(value, int | float) else value
-    except OverflowError:
-        raise ValueError("so many seconds are more than anybody waits") from None
-
-
-Seconds = Annotated[
-    timedelta, BeforeValidator(_seconds), PlainSerializer(timedelta.total_seconds), Field(ge=timedelta(0))
-]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
-Login = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,39}$")]
-Level = Annotated[int, Field(ge=0, le=100)]
-Levels = Mapping[Name, Level]
-Priority = Annotated[int, Field(ge=0, le=9)]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-def _windows(value: object) -> object:
-    """`["08:00-12:00", "13:00-18:00"]`; an empty list is a closed day."""
-    if not isinstance(value, list | tuple):
-        raise ValueError("a list of windows such as `08:00-18:00` is expected")  # noqa: TRY004
-    return tuple(_window(each) if isinstance(each, str) else each for each in value)
-
-
-def _window(text: str) -> Window:
-    opens, dash, closes = text.partition("-")
-    try:
-        window = Window(time.fromisoformat(opens.strip()), time() if closes.strip() == "24:00" else _end(closes))
-    except ValueError:
-        raise ValueError("a window is written `08:00-18:00`") from None
-    if not dash or (window.closes <= window.opens and window.closes != time()):
-        raise ValueError("a window ends after it begins; one past midnight is two windows")
-    return window
-
-
-def _end(text: str) -> time:
-    return time.fromisoformat(text.strip())
-
-
-Windows = Annotated[
-    tuple[Window, ...],
-    BeforeValidator(_windows),
-    PlainSerializer(lambda windows: [f"{each.opens:%H:%M}-{each.closes:%H:%M}" for each in windows]),
-]
-
-
-class CalendarSettings(Section):
-    """Opening hours by the wall clock of `zone`. A day that is not named is closed; `special` days go before."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
-    zone: str
-    week: Mapping[Day, Windows]
-    special: Mapping[date, Windows] = {}
-
-    @field_validator("zone")
-    @classmethod
-    def _known(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (OSError, ValueError, LookupError):
-            raise ValueError("there is no such time zone; give an IANA name such as Europe/Paris") from None
-        return name
+Value = Annotated[str, Field(min_length=1, max_length=100)]
+OneOf = Annotated[tuple[Value, ...], BeforeValidator(_listed)]
 
 
 class TasteSettings(Section):
@@ -107,11 +36,33 @@ class TasteSettings(Section):
         return self
 
 
+class PrioritySettings(Section):
+    """A class of calls and its priority. All that is given must hold; of a list one."""
+
+    name: Annotated[str, Field(min_length=1, max_length=60)]
+    priority: Priority | None = None
+    vip: bool | None = None
+    contract: OneOf = ()
+    organisation: OneOf = ()
+    ticket_priority: Annotated[tuple[Literal["low", "normal", "high", "urgent"], ...], BeforeValidator(_listed)] = ()
+    menu: Mapping[MenuName, OneOf] = {}  # attributes that the menu has set
+    impact_urgency: Mapping[Value, Mapping[Value, Priority]] = {}  # priority by the attributes `impact` and `urgency`
+
+    @model_validator(mode="after")
+    def _decides(self) -> PrioritySettings:
+        if (self.priority is None) != bool(self.impact_urgency):
+            raise ValueError("give `priority`, or `impact_urgency` with the priorities by impact and urgency")
+        is_asked = self.vip is not None or self.contract or self.organisation or self.ticket_priority or self.menu
+        if not (is_asked or self.impact_urgency):
+            raise ValueError("say whose it is: vip, contract, organisation, ticket_priority, menu or impact_urgency")
+        return self
+
+
 class RoutingSettings(Section):
     item_choice: ItemChoice = ItemChoice.PRIORITY
     priority_worth_seconds: Annotated[float, Field(gt=0)] | None = None
     seed: int = 0
-    calendars: Mapping[Name, CalendarSettings] = {}
+    priorities: tuple[PrioritySettings, ...] = ()  # of all queues, after their own
     agents: Mapping[Login, TasteSettings] = {}
 
 
@@ -129,19 +80,23 @@ class PreferredSettings(Section):
 
 class StepSettings(Section):
     after_seconds: Seconds
-    levels: Levels = {}
+    levels: Levels = Field(default={})
     drop: tuple[Name, ...] = ()
     groups: tuple[Name, ...] = ()
     priority: Priority | None = None
     anyone: bool = False
     queue: Name | None = None
+    flow: MenuName | None = None
     at_once_if_nobody: bool = True
     if_wait_over_seconds: Seconds | None = None
 
     @model_validator(mode="after")
     def _does_something(self) -> StepSettings:
-        if not (self.levels or self.drop or self.groups or self.anyone or self.queue or self.priority is not None):
-            raise ValueError("a step changes something: levels, drop, groups, priority, anyone or queue")
+        does = (self.levels, self.drop, self.groups, self.anyone, self.queue, self.flow)
+        if not any(does) and self.priority is None:
+            raise ValueError("a step changes something: levels, drop, groups, priority, anyone, queue or flow")
+        if self.queue and self.flow:
+            raise ValueError("a step sends the call to a queue or into a flow, not both")
         return self
 
 
@@ -164,6 +119,7 @@ class OverflowSettings(Section):
     when: OverflowCause
     limit: Annotated[float, Field(gt=0)] | None = None
     queue: Name | None = None
+    flow: MenuName | None = None
     announcement: Mapping[Language, Annotated[str, Field(min_length=1, max_length=600)]] = {}
 
     @model_validator(mode="after")
@@ -171,8 +127,8 @@ class OverflowSettings(Section):
         needs_limit = self.when in {OverflowCause.TOO_MANY_WAITING, OverflowCause.WAIT_TOO_LONG}
         if needs_limit != (self.limit is not None):
             raise ValueError("`limit` goes with too_many_waiting (calls) and wait_too_long (seconds), and only there")
-        if (self.queue is None) != bool(self.announcement):
-            raise ValueError("give a queue to go to, or an announcement that ends the call")
+        if sum(map(bool, (self.queue, self.flow, self.announcement))) != 1:
+            raise ValueError("give a queue to go to, a flow to go on in, or an announcement that ends the call")
         return self
 
 
@@ -192,10 +148,11 @@ class QueueRecordingSettings(Section):
 
 class QueueSettings(Section):
     label: str
-    skills: Levels = {}
+    skills: Levels = Field(default={})
     any_of: tuple[Annotated[Levels, Field(min_length=1)], ...] = ()
-    exclude: Levels = {}  # who has as much of it does not get these calls
+    exclude: Levels = Field(default={})  # who has as much of it does not get these calls
     priority: Priority = 5  # 0 is served first
+    priorities: tuple[PrioritySettings, ...] = ()
     language_is_skill: bool = False  # the caller's language becomes a required skill ("fr" >= 1)
     offer_time_seconds: Seconds
     wrap_up_time_seconds: Seconds
@@ -206,6 +163,6 @@ class QueueSettings(Section):
     preferred: tuple[PreferredSettings, ...] = ()
     steps: tuple[StepSettings, ...] = ()
     reserve: ReserveSettings | None = None
-    hours: Name | None = None  # of routing.calendars
+    hours: Name | None = None  # of `calendars`
     overflow: tuple[OverflowSettings, ...] = ()
     recording: QueueRecordingSettings = QueueRecordingSettings()

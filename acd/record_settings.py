@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from acd.queue_settings import Name, Seconds, Section
+from acd.setting_types import Name, Seconds, Section
 
 EventPattern = Annotated[str, Field(pattern=r"^(\*|(call|agent|recording)\.(\*|[a-z_]{1,40}))$")]
 

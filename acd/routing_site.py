@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from acd.domain.ids import QueueName, agent_id_of
-from acd.domain.opening import OpeningHours, SpecialDay
+from acd.domain.priorities import PriorityRule
 from acd.domain.queue import (
     Overflow,
     OverflowCause,
@@ -16,21 +16,22 @@ from acd.domain.queue import (
     RoutingRules,
 )
 from acd.queue_settings import (
-    DAYS,
-    CalendarSettings,
     OverflowSettings,
+    PrioritySettings,
     QueueSettings,
     ReserveSettings,
     RoutingSettings,
     StepSettings,
 )
-from ivr.errors import Problem, did_you_mean
+from ivr.calendar import Calendar
+from ivr.errors import ConfigurationError, Problem, did_you_mean
 from ivr.source import Path, Source
 from routing import Taste
 from routing.model import canonical
 from routing.relaxation import Step
 
 Queues = Mapping[str, QueueSettings]
+Calendars = Mapping[str, Calendar]
 
 
 def skills_asked_for(queues: Queues) -> set[str]:
@@ -42,15 +43,28 @@ def skills_asked_for(queues: Queues) -> set[str]:
 # checks --------------------------------------------------------------------------------------------------------
 
 
-def check_routing(queues: Queues, routing: RoutingSettings, source: Source) -> tuple[Problem, ...]:
+def refuse_what_has_moved(source: Source) -> None:
+    """Raises ConfigurationError for keys of former versions, and says where they stand now."""
+    routing = source.data.get("routing")
+    if isinstance(routing, Mapping) and "calendars" in routing:
+        told = (
+            "calendars of queues and of menus are the same now, and stand at the top, under `calendars`: `zone` is"
+            " written `time_zone` there, `mon` is `monday`, `special` is `exceptions` (see docs/ivr.md)"
+        )
+        raise ConfigurationError([source.problem(("routing", "calendars"), told, at_key=True)])
+
+
+def check_routing(
+    queues: Queues, routing: RoutingSettings, calendars: Calendars, source: Source
+) -> tuple[Problem, ...]:
     """Every rule that cannot work, in the order of the text."""
-    check = _Check(queues, routing, source)
+    check = _Check(queues, routing, calendars, source)
     return tuple(sorted({*check.names(), *check.steps(), *check.hours(), *check.loops()}))
 
 
 class _Check:
-    def __init__(self, queues: Queues, routing: RoutingSettings, source: Source) -> None:
-        self.queues, self.routing, self.source = queues, routing, source
+    def __init__(self, queues: Queues, routing: RoutingSettings, calendars: Calendars, source: Source) -> None:
+        self.queues, self.routing, self.calendars, self.source = queues, routing, calendars, source
 
     def names(self) -> Iterator[Problem]:
         """Queues that are not there."""
@@ -74,18 +88,18 @@ class _Check:
                 before = queue.steps[index - 1] if index else None
                 if before is not None and step.after_seconds < before.after_seconds:
                     yield self.source.problem((*at, "after_seconds"), "a step cannot come before the one above it")
-                if before is not None and before.queue is not None:
-                    yield self.source.problem(at, "nothing comes after a step that sends the call to another queue")
+                if before is not None and (before.queue is not None or before.flow is not None):
+                    yield self.source.problem(at, "nothing comes after a step that sends the call elsewhere")
                 for skill in (*step.levels, *step.drop):
                     if skill not in known:
                         yield self._unknown(at, "skill", skill, known)
 
     def hours(self) -> Iterator[Problem]:
         for name, queue in self.queues.items():
-            if queue.hours is not None and queue.hours not in self.routing.calendars:
-                yield self._unknown(("queues", name, "hours"), "calendar", queue.hours, self.routing.calendars)
+            if queue.hours is not None and queue.hours not in self.calendars:
+                yield self._unknown(("queues", name, "hours"), "calendar", queue.hours, self.calendars)
             for index, rule in enumerate(queue.overflow):
-                if rule.when is OverflowCause.CLOSED and queue.hours is None:
+                if rule.when in {OverflowCause.CLOSED, OverflowCause.HOLIDAY} and queue.hours is None:
                     at: Path = ("queues", name, "overflow", index, "when")
                     yield self.source.problem(at, "the queue has no `hours`: it is never closed")
 
@@ -137,7 +151,7 @@ def taste_of(routing: RoutingSettings, login: str) -> Taste | None:
     return Taste(taste.prefers, tuple(taste.allocation.items())) if taste else None
 
 
-def policy_of(name: str, queue: QueueSettings, routing: RoutingSettings) -> QueuePolicy:
+def policy_of(name: str, queue: QueueSettings, routing: RoutingSettings, calendars: Calendars) -> QueuePolicy:
     return QueuePolicy(
         name=QueueName(name),
         label=queue.label,
@@ -146,6 +160,7 @@ def policy_of(name: str, queue: QueueSettings, routing: RoutingSettings) -> Queu
         none_of=canonical(queue.exclude),
         language_is_skill=queue.language_is_skill,
         priority=queue.priority,
+        priorities=tuple(_priority(rule) for rule in (*queue.priorities, *routing.priorities)),
         offer_time=queue.offer_time_seconds,
         wrap_up_time=queue.wrap_up_time_seconds,
         service_level_time=queue.service_level_seconds,
@@ -158,9 +173,24 @@ def policy_of(name: str, queue: QueueSettings, routing: RoutingSettings) -> Queu
             for ring in queue.preferred
         ),
         reserve=_reserve(queue.reserve) if queue.reserve else None,
-        hours=_hours(routing.calendars[queue.hours]) if queue.hours else None,
+        hours=calendars[queue.hours].hours if queue.hours else None,
         overflow=tuple(_overflow(rule) for rule in queue.overflow),
         recording=RecordingPolicy(mode=queue.recording.mode, share=(queue.recording.share_percent or 0.0) / 100),
+    )
+
+
+def _priority(rule: PrioritySettings) -> PriorityRule:
+    return PriorityRule(
+        name=rule.name,
+        priority=rule.priority,
+        vip=rule.vip,
+        contracts=rule.contract,
+        organisations=rule.organisation,
+        ticket_priorities=rule.ticket_priority,
+        attributes=tuple(sorted(rule.menu.items())),
+        table=tuple(
+            (impact, urgency, level) for impact, row in rule.impact_urgency.items() for urgency, level in row.items()
+        ),
     )
 
 
@@ -173,6 +203,7 @@ def _step(step: StepSettings) -> Step:
         priority=step.priority,
         anyone=step.anyone,
         queue=step.queue or "",
+        flow=step.flow or "",
         at_once_if_nobody=step.at_once_if_nobody,
         if_wait_over=step.if_wait_over_seconds,
     )
@@ -187,18 +218,11 @@ def _reserve(reserve: ReserveSettings) -> ReservePolicy:
     )
 
 
-def _hours(calendar: CalendarSettings) -> OpeningHours:
-    return OpeningHours(
-        zone=calendar.zone,
-        week=tuple(calendar.week.get(day, ()) for day in DAYS),
-        special=tuple(SpecialDay(day, windows) for day, windows in sorted(calendar.special.items())),
-    )
-
-
 def _overflow(rule: OverflowSettings) -> Overflow:
     return Overflow(
         cause=rule.when,
         limit=rule.limit or 0.0,
         queue=QueueName(rule.queue) if rule.queue else None,
+        flow=rule.flow or "",
         announcement=tuple(rule.announcement.items()),
     )

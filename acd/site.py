@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import structlog
 
+from acd.domain.outgoing import OutgoingRules
+from acd.domain.priorities import IMPACT, URGENCY
 from acd.domain.queue import QueuePolicy, RoutingRules
 from acd.routing_site import policy_of, rules_of, skills_asked_for
 from acd.service.menu import Route
 from acd.settings import Settings
+from acd.site_ways import check_ways, ways_into_flows
 from ivr.errors import ConfigurationError, Problem, did_you_mean
+from ivr.expression import Kind
 from ivr.model import PromptRef
 from ivr.nodes import Return
 from ivr.schema import Flow, link
@@ -22,7 +27,7 @@ from ivr.validate import Known, attributes_of, callers_of, check_flow, read_flow
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Site:
     settings: Settings
     flows: Mapping[str, Flow]
@@ -40,6 +45,10 @@ class Site:
             raise LookupError("no number is configured")
         return Route(flow=self.flows[number.flow], language=number.language)
 
+    def flow_named(self, name: str) -> Route:
+        """Where a queue sends its callers. Raises LookupError."""
+        return Route(flow=self.flows[name])
+
     def prompts(self) -> Iterator[PromptRef]:
         """All that callers can hear, in the flows in use and at the queues' doors, to be made beforehand."""
         for name in sorted(self.in_use):
@@ -49,8 +58,12 @@ class Site:
                 yield from (PromptRef(language, text) for language, text in rule.announcement.items())
 
     def queue_policies(self) -> tuple[QueuePolicy, ...]:
-        routing = self.settings.routing
-        return tuple(policy_of(name, queue, routing) for name, queue in self.settings.queues.items())
+        routing, calendars = self.settings.routing, self.settings.calendars
+        return tuple(policy_of(name, queue, routing, calendars) for name, queue in self.settings.queues.items())
+
+    @cached_property
+    def outgoing(self) -> OutgoingRules:
+        return outgoing_rules(self.settings)
 
     def routing_rules(self) -> RoutingRules:
         return rules_of(self.settings.routing)
@@ -64,6 +77,9 @@ class LiveSite:
 
     def route_of(self, called_number: str) -> Route:
         return self.site.route_of(called_number)
+
+    def flow_named(self, name: str) -> Route:
+        return self.site.flow_named(name)
 
 
 def load_site(settings: Settings) -> Site:
@@ -80,7 +96,8 @@ def load_site(settings: Settings) -> Site:
         flows[flow.name], sources[flow.name] = flow, source
     own = {name for name, source in sources.items() if Path(source.name) in settings.flows}
     linked = link(flows, settings.calendars)
-    in_use = _in_use(linked, own | {entry.flow for entry in settings.numbers.values()})
+    led_into = {entry.flow for entry in settings.numbers.values()}
+    in_use = _in_use(linked, own | led_into | {way.flow for way in ways_into_flows(settings.queues)})
     warnings: list[Problem] = []
     for name in [*linked]:
         found = _checked(linked[name], sources[name], linked, settings)
@@ -92,6 +109,8 @@ def load_site(settings: Settings) -> Site:
         warnings += [problem for problem in found if problem.severity == "warning"]
     if not problems:
         problems.extend(_numbers(settings, linked))
+        problems.extend(check_ways(settings.queues, linked))
+        warnings.extend(_priorities(settings, [linked[name] for name in sorted(in_use & linked.keys())]))
     if problems:
         raise ConfigurationError(tuple(problems))
     return Site(settings, linked, frozenset(in_use & linked.keys()), tuple(warnings))
@@ -109,9 +128,30 @@ def _checked(flow: Flow, source: Source, flows: Mapping[str, Flow], settings: Se
         calendars=set(settings.calendars),
         services=set(settings.lookups),
         flows=flows,
-        attributes={name: kind for caller in callers_of(flow, flows) for name, kind in attributes_of(caller).items()},
+        may_dial=outgoing_rules(settings).may_dial,
+        attributes=_noted_before(flow, flows, settings),
     )
     return check_flow(flow, source, known=known)
+
+
+def _noted_before(flow: Flow, flows: Mapping[str, Flow], settings: Settings) -> dict[str, Kind]:
+    """What menus before this one may have noted: of a flow that queues lead into, any."""
+    led_into = {way.flow for way in ways_into_flows(settings.queues)}
+    callers = callers_of(flow, flows)
+    is_after_a_queue = flow.name in led_into or any(caller.name in led_into for caller in callers)
+    before = flows.values() if is_after_a_queue else callers
+    return {name: kind for other in before for name, kind in attributes_of(other).items()}
+
+
+def outgoing_rules(settings: Settings) -> OutgoingRules:
+    said = settings.outgoing
+    return OutgoingRules(
+        trunk=said.trunk or "",
+        allow=said.allow,
+        refuse=said.refuse,
+        caller_number=said.caller_number or "",
+        extensions=frozenset(settings.asterisk.agent_phones.extensions),
+    )
 
 
 def _numbers(settings: Settings, flows: Mapping[str, Flow]) -> Iterator[Problem]:
@@ -124,6 +164,20 @@ def _numbers(settings: Settings, flows: Mapping[str, Flow]) -> Iterator[Problem]
             message = f"the flow `{entry.flow}` returns to a flow that calls it: no number can lead to it"
         if message:
             yield Problem("settings", 0, 0, f"numbers.{number}.flow", message)
+
+
+def _priorities(settings: Settings, flows: Sequence[Flow]) -> Iterator[Problem]:
+    """Rules of priority that go by an attribute which no menu in use sets: they never hold."""
+    known = {name for flow in flows for name in attributes_of(flow)}
+    rules = [("routing.priorities", rule) for rule in settings.routing.priorities]
+    rules += [
+        (f"queues.{name}.priorities", each) for name, queue in settings.queues.items() for each in queue.priorities
+    ]
+    for path, rule in rules:
+        asked = {*rule.menu, *((IMPACT, URGENCY) if rule.impact_urgency else ())}
+        for name in sorted(asked - known):
+            told = f"`{rule.name}`: no menu sets the attribute `{name}`{did_you_mean(name, known)}"
+            yield Problem("settings", 0, 0, path, told, severity="warning")
 
 
 def _read(path: Path) -> str:

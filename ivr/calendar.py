@@ -11,7 +11,7 @@
         "2026-12-24": ["08:00-12:00"]
         "2026-12-28..2026-12-31": []             # closed
 
-Windows are wall-clock times: on the days the clocks change they open and close by the clock on the wall.
+This is how it is written, for menus and for queues; what it means is `ivr.opening.OpeningHours`.
 """
 
 from __future__ import annotations
@@ -20,27 +20,17 @@ import re
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from functools import cached_property, lru_cache
-from typing import Annotated, Final, Literal, NamedTuple, TypeAlias
+from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, field_validator, model_validator
 
 from ivr.nodes.base import Part
-
-HoursStatus: TypeAlias = Literal["open", "closed", "holiday"]
+from ivr.opening import DAY_MINUTES, ExceptionalDay, HoursStatus, OpeningHours, Window
 
 DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-LOOK_AHEAD: Final = timedelta(days=60)  # how far `opens_at` searches
 _WINDOW: Final = re.compile(r"([0-2][0-9]):([0-5][0-9])-([0-2][0-9]):([0-5][0-9])")
-_DAY_MINUTES: Final = 24 * 60
 _LONGEST_EXCEPTION: Final = 366  # days
-
-
-class Window(NamedTuple):
-    """Minutes from midnight of the day it begins; `end` is beyond 1440 when it ends the day after."""
-
-    start: int
-    end: int
 
 
 class Holidays(Part):
@@ -56,9 +46,6 @@ class Holidays(Part):
             raise ValueError(problem)
         return self
 
-    def has(self, day: date) -> bool:
-        return day in _holidays_of(self.country, self.subdivision, day.year)
-
 
 def _window(text: object) -> object:
     if isinstance(text, tuple):
@@ -68,11 +55,11 @@ def _window(text: object) -> object:
         raise ValueError("no window: write it as 08:00-12:30")
     first_hour, first_minute, last_hour, last_minute = map(int, found.groups())
     start, end = first_hour * 60 + first_minute, last_hour * 60 + last_minute
-    if start >= _DAY_MINUTES or end > _DAY_MINUTES:
+    if start >= DAY_MINUTES or end > DAY_MINUTES:
         raise ValueError("a day ends at 24:00")
     if start == end:
         raise ValueError("this window is empty (the whole day is 00:00-24:00)")
-    return Window(start, end if end > start else end + _DAY_MINUTES)
+    return Window(start, end if end > start else end + DAY_MINUTES)
 
 
 def _weekdays(name: str) -> tuple[int, ...]:
@@ -108,7 +95,7 @@ def _a_date(name: str) -> str:
 
 
 def _written(window: Window) -> str:
-    end = window.end if window.end <= _DAY_MINUTES else window.end - _DAY_MINUTES
+    end = window.end if window.end <= DAY_MINUTES else window.end - DAY_MINUTES
     return f"{window.start // 60:02}:{window.start % 60:02}-{end // 60:02}:{end % 60:02}"
 
 
@@ -143,63 +130,32 @@ class Calendar(Part):
         return week
 
     @model_validator(mode="after")
-    def _tables(self) -> Calendar:
-        _ = self._by_weekday, self._by_date, self.zone  # made now: a call must not wait for it
+    def _compiled(self) -> Calendar:
+        _ = self.hours  # made now: a call must not wait for it
         return self
 
     @cached_property
-    def zone(self) -> ZoneInfo:
-        return ZoneInfo(self.time_zone)
+    def hours(self) -> OpeningHours:
+        week: list[tuple[Window, ...]] = [()] * 7
+        for name, windows in self.week.items():
+            for weekday in _weekdays(name):
+                week[weekday] = windows
+        by_date = {day: windows for name, windows in self.exceptions.items() for day in _dates(name)}
+        return OpeningHours(
+            time_zone=self.time_zone,
+            week=tuple(week),
+            exceptions=tuple(ExceptionalDay(day, windows) for day, windows in sorted(by_date.items())),
+            country=self.holidays.country if self.holidays else "",
+            subdivision=(self.holidays.subdivision or "") if self.holidays else "",
+        )
 
     def status(self, at: datetime) -> HoursStatus:
         """`at` is aware. Closed on a public holiday is `holiday`."""
-        local = at.astimezone(self.zone)
-        today, minute = local.date(), local.hour * 60 + local.minute
-        if any(window.start <= minute < window.end for window in self._windows(today)):
-            return "open"
-        yesterday = self._windows(today - timedelta(days=1))
-        if any(minute + _DAY_MINUTES < window.end for window in yesterday):
-            return "open"
-        return "holiday" if self._is_holiday(today) else "closed"
+        return self.hours.status(at)
 
     def opens_at(self, at: datetime) -> datetime | None:
         """The next instant after `at` at which a window begins, in the calendar's zone; None: not for a long time."""
-        local = at.astimezone(self.zone)
-        for days in range(LOOK_AHEAD.days):
-            day = local.date() + timedelta(days=days)
-            for window in sorted(self._windows(day)):
-                begins = datetime(day.year, day.month, day.day, tzinfo=self.zone) + timedelta(minutes=window.start)
-                if begins > local:
-                    return begins
-        return None
-
-    def _windows(self, day: date) -> tuple[Window, ...]:
-        exception = self._by_date.get(day)
-        if exception is not None:
-            return exception
-        return () if self._is_holiday(day) else self._by_weekday[day.weekday()]
-
-    def _is_holiday(self, day: date) -> bool:
-        return self.holidays is not None and self.holidays.has(day)
-
-    @cached_property
-    def _by_weekday(self) -> tuple[tuple[Window, ...], ...]:
-        table: list[tuple[Window, ...]] = [()] * 7
-        for name, windows in self.week.items():
-            for day in _weekdays(name):
-                table[day] = windows
-        return tuple(table)
-
-    @cached_property
-    def _by_date(self) -> dict[date, tuple[Window, ...]]:
-        return {day: windows for name, windows in self.exceptions.items() for day in _dates(name)}
-
-
-@lru_cache(maxsize=200)
-def _holidays_of(country: str, subdivision: str | None, year: int) -> frozenset[date]:
-    import holidays  # it takes a tenth of a second: only who has holidays waits for it
-
-    return frozenset(holidays.country_holidays(country, subdiv=subdivision, years=year))
+        return self.hours.opens_at(at)
 
 
 @lru_cache(maxsize=200)

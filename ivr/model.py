@@ -13,6 +13,8 @@
     HangUp       nothing: the flow is over
     any          CallerGone as soon as the caller hangs up
 
+and those of `ivr.hand_over`.
+
 Every report may come with the instant it is made (`advance(session, input, at)`): opening hours and the longest time in
 the menus are reckoned from it.
 
@@ -28,6 +30,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import msgspec
 
 from ivr.expression import Kind
+from ivr.hand_over import HandOver, HandOverReport
 
 if TYPE_CHECKING:
     from ivr.schema import Flow
@@ -69,12 +72,14 @@ class PromptRef(msgspec.Struct, frozen=True):
 
 
 class CallerFacts(msgspec.Struct, frozen=True):
-    """What is known of the caller before the flow begins. `attributes` seeds the session's."""
+    """What is known of the caller before the flow begins. `attributes`, `priority` and `skills` seed the session's."""
 
     language: str | None = None
     attributes: Mapping[str, str] = {}
     called_number: str = ""
     caller_number: str = ""
+    priority: int | None = None
+    skills: Mapping[str, int] = {}
 
 
 # --- inputs ---------------------------------------------------------------------------------------------------
@@ -117,7 +122,7 @@ class CallerGone(msgspec.Struct, frozen=True, tag=True):
     """The caller hung up."""
 
 
-Input: TypeAlias = Played | Digits | CheckResult | Identified | LookupResult | CallerGone
+Input: TypeAlias = Played | Digits | CheckResult | Identified | LookupResult | HandOverReport | CallerGone
 
 
 # --- steps ----------------------------------------------------------------------------------------------------
@@ -200,7 +205,7 @@ class HangUp(msgspec.Struct, frozen=True, tag=True):
     reason: str
 
 
-Step: TypeAlias = Play | Collect | Check | Identify | Lookup | EnterQueue | HangUp
+Step: TypeAlias = Play | Collect | Check | Identify | Lookup | HandOver | EnterQueue | HangUp
 
 
 # --- session --------------------------------------------------------------------------------------------------
@@ -211,7 +216,8 @@ class PathEntry(msgspec.Struct, frozen=True, array_like=True):
 
     `node`: with its flow before it (`identify.ask_pin`) inside a flow that was called. `exit`: the key chosen, or
     `played`, `passed`, `known`, `valid`, `invalid`, `no_input`, `no_match`, `open`, `closed`, `holiday`, `found`,
-    `failed`, `called`, `returned`, `case N`, `otherwise`, `person`, `back`, `queued`, `hung_up`, `caller_gone`,
+    `failed`, `saved`, `done`, `busy`, `no_answer`, `refused`, `called`, `returned`, `case N`, `otherwise`, `person`,
+    `back`, `queued`, `hung_up`, `caller_gone`,
     `step_limit`, `time_limit`, `no_input_limit`, `no_match_limit`, `fault`; empty while the caller is in the node.
     `no_inputs`, `no_matches`: attempts of that kind during the visit.
     """

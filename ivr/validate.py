@@ -19,7 +19,19 @@ from msgspec.structs import replace
 from ivr.errors import ConfigurationError, Problem, did_you_mean
 from ivr.expression import ExpressionError, Kind, parse
 from ivr.model import FACTS
-from ivr.nodes import Asking, AskService, Assign, CallFlow, ChooseLanguage, Hours, Menu, Node, Queue, Return
+from ivr.nodes import (
+    Asking,
+    AskService,
+    Assign,
+    CallFlow,
+    ChooseLanguage,
+    Hours,
+    Menu,
+    Node,
+    Queue,
+    Return,
+    TransferCall,
+)
 from ivr.schema import Flow
 from ivr.source import Path, Source, load
 from ivr.spoken.values import FORMATS
@@ -39,6 +51,7 @@ class Known:
     calendars: Collection[str] | None = None
     services: Collection[str] | None = None
     flows: Mapping[str, Flow] | None = None
+    may_dial: Callable[[str], bool] | None = None  # whether a `transfer` may ring this number
     attributes: Mapping[str, Kind] = field(default_factory=dict)
 
 
@@ -86,6 +99,7 @@ def check_flow(
         *check.names("lookup service", known.services, _services),
         *check.names("flow", known.flows, _flows),
         *check.calls(),
+        *check.transfers(),
         *check.assignments(),
         *check.conditions(),
         *check.values(),
@@ -236,6 +250,14 @@ class _FlowCheck:
                 if result not in given:
                     message = f"the flow `{called.name}` never returns `{result}`{did_you_mean(result, given)}"
                     yield self.error(("nodes", name, "results", result), message, at_key=True)
+
+    def transfers(self) -> Iterator[Problem]:
+        """Numbers that nobody may be sent to."""
+        may_dial = self.known.may_dial
+        for name, node in self.flow.nodes.items():
+            if isinstance(node, TransferCall) and may_dial is not None and not may_dial(node.to):
+                message = "`outgoing` does not allow this number, and it is no extension"
+                yield self.error(("nodes", name, "to"), message)
 
     def assignments(self) -> Iterator[Problem]:
         for name, node in self.flow.nodes.items():

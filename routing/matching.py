@@ -159,6 +159,12 @@ class Pool:
     def candidate(self, agent_id: str) -> Candidate:
         return self._idle[agent_id]
 
+    def idle(self) -> Iterator[Candidate]:
+        return iter(self._idle.values())
+
+    def reserves_called(self) -> list[str]:
+        return sorted(self._reserves)
+
     def is_reserve_called(self, queue: str) -> bool:
         return queue in self._reserves
 

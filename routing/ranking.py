@@ -53,6 +53,8 @@ class PoolRules(Struct, frozen=True, kw_only=True):
     priority_worth_seconds: float | None = None
 
 
+NORMAL = 5  # the priority whose age counts as it is, where priorities are turned into age
+
 ItemKey = tuple[float, float, str]
 AgentKey = tuple[float, float, str]
 
@@ -61,7 +63,7 @@ def item_key(item: WorkItem, rules: PoolRules) -> ItemKey:
     """Smaller is served first. The priority is kept apart, or turned into seconds of age: static either way."""
     if rules.priority_worth_seconds is None:
         return (item.priority, item.queued_at, item.item_id)
-    return (0, item.queued_at + item.priority * rules.priority_worth_seconds, item.item_id)
+    return (0, item.queued_at + (item.priority - NORMAL) * rules.priority_worth_seconds, item.item_id)
 
 
 def agent_key(choice: AgentChoice, needs: Needs, who: Candidate, queue: str) -> AgentKey:

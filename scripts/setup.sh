@@ -141,6 +141,7 @@ install_packages() {
 
 install_python_packages() {
   if ! venv_is_usable; then
+    [[ ! -L .venv ]] || fail ".venv is a link to another checkout's environment, which is not this one's to clear: remove the link."
     say "making .venv with $("$python" --version)"
     "$python" -m venv --clear .venv
   fi

@@ -228,6 +228,7 @@ def _ticket_card(ticket: ticketing.Ticket) -> TicketCard:
         queue=ticket.queue,
         contact_name=ticket.contact_name,
         owner_agent_id=ticket.owner_agent_id or "",
+        priority=ticket.priority.name.lower(),
     )
 
 

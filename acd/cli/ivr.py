@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 import typer
@@ -26,6 +26,7 @@ from acd.settings import load_settings
 from acd.site import Site, load_site
 from ivr import graph as pictures
 from ivr.errors import did_you_mean
+from ivr.hand_over import Transfer, TransferResult
 from ivr.interpreter import advance, begin
 from ivr.model import (
     CallerFacts,
@@ -133,6 +134,8 @@ async def _walk(site: Site, flow: Flow, number: str, at: datetime) -> None:
                     given = await _checked(step, identification, site)
                 case Play() | Collect():
                     given = _asked(step)
+                case Transfer():
+                    given = _transferred(step, site)
             session, step = advance(session, given, at)
 
 
@@ -199,6 +202,25 @@ async def _checked(step: Check, identification: Identification | None, site: Sit
     typer.echo(f"   {what}: {'passes' if passes else 'does not pass'}")
     learnt = identification.ticket_attributes(site.settings.service.zone) if passes else {}
     return CheckResult(passes, attributes=learnt)
+
+
+def _transferred(step: Transfer, site: Site) -> TransferResult:
+    typer.echo(f"-> rings {step.to} for {step.timeout.total_seconds():g} s")
+    if not site.outgoing.may_dial(step.to):
+        typer.echo("   not allowed by `outgoing`")
+        return TransferResult("failed")
+    try:
+        typed = input("what comes of it (done, busy, no_answer, failed): ").strip()
+    except EOFError:
+        typed = ""
+    return TransferResult(_RESULTS.get(typed, "failed"))
+
+
+_RESULTS: dict[str, Literal["done", "busy", "no_answer", "failed"]] = {
+    "done": "done",
+    "busy": "busy",
+    "no_answer": "no_answer",
+}
 
 
 def _show_queue(step: EnterQueue) -> None:

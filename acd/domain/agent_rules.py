@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 from acd.domain import commands as cmd
 from acd.domain import effects as fx
@@ -11,7 +12,8 @@ from acd.domain.agent import BUSY_STATES, AfterCall, Agent, AgentState
 from acd.domain.assignment import match_agent
 from acd.domain.call import Call
 from acd.domain.errors import WrongStateError
-from acd.domain.ids import AgentId, QueueName
+from acd.domain.ids import AgentId, CallId, QueueName
+from acd.domain.state import State
 from acd.domain.turn import Rule, Turn
 from acd.domain.waiting_rules import agent_came, agent_left, rules_changed
 
@@ -89,13 +91,19 @@ def start_wrap_up(turn: Turn, agent: Agent, call: Call) -> None:
     if not policy.wrap_up_time:
         _finish_wrap_up(turn, turn.state.agents[agent.agent_id], by_agent=False)
         return
-    turn.wish(
-        fx.StartTimer(
-            key=_wrap_up_timer(agent.agent_id),
-            due_at=until,
-            command=cmd.ExpireWrapUp(agent_id=agent.agent_id, call_id=call.call_id),
-        )
-    )
+    turn.wish(_wrap_up_limit(agent.agent_id, call.call_id, until))
+
+
+def _wrap_up_limit(agent_id: AgentId, call_id: CallId, until: datetime) -> fx.StartTimer:
+    command = cmd.ExpireWrapUp(agent_id=agent_id, call_id=call_id)
+    return fx.StartTimer(key=_wrap_up_timer(agent_id), due_at=until, command=command)
+
+
+def timers(state: State, now: datetime) -> Iterator[fx.StartTimer]:
+    """Those that run for this state."""
+    for agent in state.agents.values():
+        if agent.state is AgentState.WRAP_UP and agent.call_id is not None and agent.wrap_up_until is not None:
+            yield _wrap_up_limit(agent.agent_id, agent.call_id, agent.wrap_up_until)
 
 
 def end_wrap_up(turn: Turn, command: cmd.EndWrapUp) -> None:

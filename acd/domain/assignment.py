@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 from acd.domain import commands as cmd
 from acd.domain import effects as fx
 from acd.domain import events as ev
 from acd.domain.agent import Agent, AgentState
-from acd.domain.call import Call
+from acd.domain.call import Call, CallStage
 from acd.domain.explanations import why_this_match
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId, reservation_id_of
+from acd.domain.state import State
 from acd.domain.turn import Turn
 from routing import Match
 
@@ -19,7 +21,8 @@ RING_GRACE = timedelta(seconds=3)
 
 
 def match_call(turn: Turn, call_id: CallId) -> None:
-    if match := turn.state.pool.match_for_item(call_id):
+    """Nothing for a call that waits no more: sent on to another queue, it may have found somebody there already."""
+    if turn.state.pool.has_item(call_id) and (match := turn.state.pool.match_for_item(call_id)):
         _reserve(turn, match)
 
 
@@ -66,14 +69,26 @@ def _reserve(turn: Turn, match: Match) -> None:
 
 def watch_offer(turn: Turn, call: Call, reservation_id: ReservationId) -> None:
     """Ask again when Dial should long have said how the ring ended."""
-    policy = turn.state.queue(QueueName(call.queue or ""))
-    turn.wish(
-        fx.StartTimer(
-            key=_offer_timer(reservation_id),
-            due_at=turn.now + policy.offer_time + RING_GRACE,
-            command=cmd.ExpireOffer(call_id=call.call_id, reservation_id=reservation_id),
-        )
+    turn.wish(_offer_watch(turn.state, turn.state.calls[call.call_id], reservation_id, turn.now))
+
+
+def _offer_watch(state: State, call: Call, reservation_id: ReservationId, now: datetime) -> fx.StartTimer:
+    """Counted from the offer, so that it can be told from the state alone: the next of its limits after `now`."""
+    limit = state.queue(QueueName(call.queue or "")).offer_time + RING_GRACE
+    offered_at = call.offered_at or call.changed_at
+    times = max(0, (now - offered_at) // limit) + 1
+    return fx.StartTimer(
+        key=_offer_timer(reservation_id),
+        due_at=offered_at + times * limit,
+        command=cmd.ExpireOffer(call_id=call.call_id, reservation_id=reservation_id),
     )
+
+
+def timers(state: State, now: datetime) -> Iterator[fx.StartTimer]:
+    """Those that run for this state."""
+    for call in state.calls.values():
+        if call.stage is CallStage.RESERVED and call.reservation_id is not None:
+            yield _offer_watch(state, call, call.reservation_id, now)
 
 
 def _offer_timer(reservation_id: ReservationId) -> str:

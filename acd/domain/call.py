@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from acd.domain.caller import Caller, CallerContext
 from acd.domain.ids import AgentId, CallId, QueueName, RecordingId, ReservationId
+from acd.domain.priorities import Attributes
 from acd.domain.queue import OverflowCause, PreferredBy, RecordingMode
 from routing.model import Requirements
 
@@ -48,6 +49,7 @@ class Reason(StrEnum):
     FLOW_ENDED = "flow_ended"
     CHANNEL_GONE = "channel_gone"  # found missing at a resync with Asterisk
     SERVICE_ERROR = "service_error"
+    SERVED_ELSEWHERE = "served_elsewhere"  # came to its end in the switch's fallback queue
 
 
 class Termination(Struct, frozen=True):
@@ -99,6 +101,8 @@ class Call(Struct, frozen=True, kw_only=True):
     keyed_ticket: str | None = None
     queue: QueueName | None = None
     priority: int = 5
+    priority_reason: str = ""
+    attributes: Attributes = ()  # of the menu, that rules of priority ask for
     skills: Requirements = ()  # asked for by the IVR besides the queue's own
     queued_at: datetime | None = None
     attempts: int = 0  # reservations so far
@@ -117,6 +121,7 @@ class Call(Struct, frozen=True, kw_only=True):
     ring_since: datetime | None = None
     left_queues: tuple[QueueName, ...] = ()  # sent on from: it is never sent back
     turned_away: OverflowCause | None = None  # at the door of a queue; it hears why and ends
+    overflows: tuple[str, ...] = ()  # queue and cause of each, in order: "support:closed"
     reasons: tuple[str, ...] = ()  # why this agent, of the latest reservation
     recording: RunningRecording | None = None
     recordings: int = 0  # begun so far

@@ -33,6 +33,7 @@ class TicketCard(Struct, frozen=True, kw_only=True):
     queue: str = ""
     contact_name: str = ""
     owner_agent_id: str = ""
+    priority: str = ""  # low, normal, high, urgent
 
 
 class RecentCallCard(Struct, frozen=True, kw_only=True):

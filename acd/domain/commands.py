@@ -14,6 +14,7 @@ from acd.domain.agent import AgentProfile
 from acd.domain.call import Call, IvrStep, Reason
 from acd.domain.caller import Caller, CallerContext
 from acd.domain.ids import AgentId, CallId, QueueName, RecordingId, ReservationId
+from acd.domain.priorities import Attributes
 from acd.domain.queue import QueuePolicy, RecordingMode, RoutingRules
 from routing.model import Requirements
 
@@ -143,10 +144,11 @@ class KeepKeyedTicket(Command, frozen=True, kw_only=True):
 class EnqueueCall(Command, frozen=True, kw_only=True):
     call_id: CallId
     queue: QueueName
-    priority: int | None = None  # None: the queue's
+    priority: int | None = None  # asked for by the menu; see `acd.domain.priorities`
     skills: Requirements = ()  # needed besides the queue's own
     queued_at: datetime | None = None  # earlier than now: an age kept across a restart
     is_back: bool = False  # it waited before control was lost: it need not be let in again
+    attributes: Attributes = ()  # of the menu, that rules of priority ask for
     place_at: datetime | None = None  # from when its place counts, if not from `queued_at`: a callback keeps its place
 
 
@@ -231,6 +233,19 @@ class ReportRecordingFailed(Command, frozen=True, kw_only=True):
     call_id: CallId
     recording_id: RecordingId
     cause: str  # see events.RecordingFailed
+
+
+class AdoptServedTalk(Command, frozen=True, kw_only=True):
+    """The same for a talk that the switch's fallback queue gave to `call.agent_id`: the call may still wait as far as
+    the state knows."""
+
+    call: Call
+
+
+class AccountForCall(Command, frozen=True, kw_only=True):
+    """A call that came to its end in the switch's fallback queue, answered or not, with what is known of it."""
+
+    call: Call
 
 
 class EndCall(Command, frozen=True, kw_only=True):

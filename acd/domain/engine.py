@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from acd.domain import agent_rules, call_rules, recording_rules, reserves, waiting_rules
+from acd.domain import agent_rules, assignment, call_rules, fallback_rules, recording_rules, reserves, waiting_rules
 from acd.domain import commands as cmd
+from acd.domain.effects import StartTimer
 from acd.domain.estimates import Outlook, outlook
 from acd.domain.events import Event
 from acd.domain.explanations import why_waiting
@@ -24,7 +25,10 @@ _RULES: dict[type[cmd.Command], Rule] = {
     **waiting_rules.RULES,
     **reserves.RULES,
     **recording_rules.RULES,
+    **fallback_rules.RULES,
 }
+
+_TIMERS = (agent_rules.timers, assignment.timers, waiting_rules.timers, reserves.timers)
 
 
 class Engine:
@@ -46,6 +50,11 @@ class Engine:
         """Rebuild the state from a journal."""
         for event in events:
             self.state.apply(event)
+
+    def timers(self, now: datetime) -> list[StartTimer]:
+        """Those that run for the state as it is: timers are not journalled, they are told from the state after a
+        restart. Every rules module that starts some tells of them; the any-day test compares."""
+        return [timer for told in _TIMERS for timer in told(self.state, now)]
 
     def why_waiting(self, call_id: CallId) -> tuple[str, ...]:
         """One line per agent: the first reason why this waiting call is not theirs."""

@@ -8,13 +8,15 @@ from msgspec import Struct
 
 from acd.domain.agent import Agent, AgentState
 from acd.domain.call import Call
-from acd.domain.explanations import Obstacle, obstacles
+from acd.domain.explanations import Obstacle, obstacles, why_this_priority
 from acd.domain.ids import AgentId, QueueName
 from acd.domain.state import State
 from routing.estimate import expected_wait, mean_handle_time
 
 
 class Outlook(Struct, frozen=True, kw_only=True):
+    priority: int
+    priority_reason: str
     position: int | None  # among those who ask for the same, from 1
     expected_wait_seconds: float | None
     step: int
@@ -25,8 +27,19 @@ class Outlook(Struct, frozen=True, kw_only=True):
 def outlook(state: State, call: Call) -> Outlook:
     """All None or empty for a call that does not wait."""
     if not state.pool.has_item(call.call_id):
-        return Outlook(position=None, expected_wait_seconds=None, step=call.step, kept_for=(), obstacles=())
+        return Outlook(
+            priority=call.priority,
+            priority_reason=call.priority_reason,
+            position=None,
+            expected_wait_seconds=None,
+            step=call.step,
+            kept_for=(),
+            obstacles=(),
+        )
+    priority = state.stage_of(call).priority
     return Outlook(
+        priority=priority,
+        priority_reason=why_this_priority(call, priority),
         position=position(state, call),
         expected_wait_seconds=expected_wait_seconds(state, call),
         step=call.step,

@@ -10,6 +10,7 @@ from acd.domain.agent import AfterCall, AgentProfile
 from acd.domain.call import Call, IvrStep, Ring, Termination
 from acd.domain.caller import Caller, CallerContext
 from acd.domain.ids import AgentId, CallId, QueueName, RecordingId, ReservationId
+from acd.domain.priorities import Attributes
 from acd.domain.queue import QueuePolicy, RecordingMode, RoutingRules
 from routing.model import Requirements
 
@@ -104,6 +105,8 @@ class CallQueued(Event, frozen=True, kw_only=True):
     priority: int
     skills: Requirements
     queued_at: datetime
+    priority_reason: str = ""
+    attributes: Attributes = ()  # of the menu, that rules of priority ask for
     place_at: datetime | None = None
     step: int = 0
     rings: tuple[Ring, ...] = ()
@@ -128,12 +131,14 @@ class StepReached(Event, frozen=True, kw_only=True):
 
 
 class CallOverflowed(Event, frozen=True, kw_only=True):
-    """Not let into `queue`, or sent on from it. `to_queue` None: turned away with an announcement."""
+    """Not let into `queue`, or sent on from it: to `to_queue`, into the menu `to_flow`, or, with neither, turned away
+    with an announcement."""
 
     call_id: CallId
     queue: QueueName
     cause: str  # an OverflowCause, or `step`
     to_queue: QueueName | None
+    to_flow: str = ""
 
 
 class ReserveCalledUp(Event, frozen=True, kw_only=True):
@@ -210,11 +215,21 @@ class ReservationCanceled(Event, frozen=True, kw_only=True):
 
 
 class TalkAdopted(Event, frozen=True, kw_only=True):
-    """A talk found under way: the service was restarted meanwhile. `after_call`: logged out, for an agent who is."""
+    """A talk found under way: the service was restarted meanwhile. `after_call`: logged out, for an agent who is.
+    `wait_seconds`: of a call that the switch's fallback queue gave to the agent."""
 
     call: Call
     agent_id: AgentId
     after_call: AfterCall | None
+    wait_seconds: float | None = None
+
+
+class CallServedElsewhere(Event, frozen=True, kw_only=True):
+    """The switch's fallback queue brought a call to its end, `call.is_answered` or not."""
+
+    call_id: CallId
+    call: Call
+    wait_seconds: float
 
 
 class TalkEnded(Event, frozen=True, kw_only=True):

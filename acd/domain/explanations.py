@@ -12,6 +12,7 @@ from msgspec import Struct
 from acd.domain.agent import Agent, AgentState
 from acd.domain.call import Call
 from acd.domain.ids import AgentId, CallId, QueueName
+from acd.domain.priorities import QUEUES_OWN
 from acd.domain.queue import PreferredBy
 from acd.domain.state import State
 from routing import AgentChoice, ItemChoice, Match, Needs, shortfalls
@@ -82,7 +83,19 @@ def _turn_of(state: State, match: Match, now: datetime) -> str:
     if state.rules.item_choice is ItemChoice.GREATEST_NEED:
         target = state.queues[QueueName(match.item.queue)].service_level_time.total_seconds()
         return f"greatest need: {waited:.0f} s in the queue, of {target:.0f} s aimed at"
-    return f"first by priority {match.item.priority}, then by age: {waited:.0f} s in the queue"
+    call = state.calls[CallId(match.item.item_id)]
+    why = why_this_priority(call, match.item.priority)
+    priority = f"priority {match.item.priority}" + ("" if why in {"", QUEUES_OWN} else f" ({why})")
+    if (worth := state.rules.priority_worth_seconds) is None:
+        return f"first by {priority}, then by age: {waited:.0f} s in the queue"
+    return f"first by age: {waited:.0f} s in the queue, {priority}, a step of which is worth {worth:g} s"
+
+
+def why_this_priority(call: Call, priority: int) -> str:
+    """`priority`: in force, which a routing step may have made another than the call came with."""
+    if priority == call.priority:
+        return call.priority_reason
+    return f"since routing step {call.step}; before, {call.priority}: {call.priority_reason}"
 
 
 # why it waits --------------------------------------------------------------------------------------------------

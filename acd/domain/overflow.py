@@ -26,6 +26,8 @@ def _holds(  # noqa: PLR0917  # each is a thing of its own
     match rule.cause:
         case OverflowCause.CLOSED:
             return policy.hours is not None and not policy.hours.is_open(now)
+        case OverflowCause.HOLIDAY:
+            return policy.hours is not None and policy.hours.status(now) == "holiday"
         case OverflowCause.TOO_MANY_WAITING:
             return state.pool.waiting_in(policy.name) >= rule.limit
         case OverflowCause.NOBODY_LOGGED_IN:

@@ -8,7 +8,8 @@ from enum import StrEnum
 from msgspec import Struct
 
 from acd.domain.ids import AgentId, QueueName
-from acd.domain.opening import OpeningHours
+from acd.domain.priorities import PriorityRule
+from ivr.opening import OpeningHours
 from routing import AgentChoice, Needs, PoolRules, QueueRules, Requirements
 from routing.relaxation import Step
 
@@ -38,7 +39,8 @@ class ReservePolicy(Struct, frozen=True, kw_only=True):
 
 
 class OverflowCause(StrEnum):
-    CLOSED = "closed"
+    CLOSED = "closed"  # on a holiday as well
+    HOLIDAY = "holiday"
     TOO_MANY_WAITING = "too_many_waiting"
     WAIT_TOO_LONG = "wait_too_long"
     NOBODY_LOGGED_IN = "nobody_logged_in"
@@ -46,12 +48,13 @@ class OverflowCause(StrEnum):
 
 
 class Overflow(Struct, frozen=True, kw_only=True):
-    """At the door of a queue: when `cause` holds, on to another queue, or a sentence and the end of the call."""
+    """At the door of a queue: when `cause` holds, on to another queue, into a menu, or a sentence and the end."""
 
     cause: OverflowCause
     limit: float = 0.0  # of `too_many_waiting` calls, of `wait_too_long` seconds
     queue: QueueName | None = None
-    announcement: tuple[tuple[str, str], ...] = ()  # language and sentence, when there is no queue
+    announcement: tuple[tuple[str, str], ...] = ()  # language and sentence, when there is neither queue nor flow
+    flow: str = ""  # of the menus
 
 
 class RecordingMode(StrEnum):
@@ -82,6 +85,7 @@ class QueuePolicy(Struct, frozen=True, kw_only=True):
     none_of: Requirements = ()
     language_is_skill: bool = False
     priority: int = 5
+    priorities: tuple[PriorityRule, ...] = ()  # the first that holds decides
     offer_time: timedelta = timedelta(seconds=15)
     wrap_up_time: timedelta = timedelta(seconds=30)
     service_level_time: timedelta = timedelta(seconds=20)

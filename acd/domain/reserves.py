@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 
 from acd.domain import commands as cmd
 from acd.domain import effects as fx
@@ -10,6 +11,7 @@ from acd.domain import events as ev
 from acd.domain.assignment import match_all
 from acd.domain.ids import QueueName
 from acd.domain.queue import ReservePolicy
+from acd.domain.state import State
 from acd.domain.turn import Rule, Turn
 
 
@@ -43,12 +45,25 @@ def _is_over(turn: Turn, name: QueueName, reserve: ReservePolicy) -> bool:
         return True
     if reserve.call_up_wait is None or not waiting:
         return False
-    due_at = turn.state.oldest_in(name) + reserve.call_up_wait
-    if due_at <= turn.now:
+    watch = _watch(turn.state, name, reserve.call_up_wait)
+    if watch.due_at <= turn.now:
         return True
-    command = cmd.WatchReserve(queue=name)
-    turn.wish(fx.StartTimer(key=_timer(name), due_at=due_at, command=command))
+    turn.wish(watch)
     return False
+
+
+def _watch(state: State, name: QueueName, call_up_wait: timedelta) -> fx.StartTimer:
+    due_at = state.oldest_in(name) + call_up_wait
+    return fx.StartTimer(key=_timer(name), due_at=due_at, command=cmd.WatchReserve(queue=name))
+
+
+def timers(state: State, now: datetime) -> Iterator[fx.StartTimer]:
+    """Those that run for this state. (One may go on when its caller has left; it then looks for nothing.)"""
+    for name, reserve in state.reserves:
+        if reserve.call_up_wait is None or state.pool.is_reserve_called(name):
+            continue
+        if state.pool.waiting_in(name):
+            yield _watch(state, name, reserve.call_up_wait)
 
 
 def _is_under(turn: Turn, name: QueueName, reserve: ReservePolicy) -> bool:

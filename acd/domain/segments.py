@@ -89,6 +89,7 @@ _OF_CALLS: Mapping[type[ev.Event], Callable[[Any], _Step]] = {
     ev.ReservationAccepted: lambda event: _Step(SegmentKind.TALKING, event.agent_id, event.queue),
     ev.ReservationRejected: lambda event: _Step(SegmentKind.WAITING, queue=event.queue),
     ev.ReservationTimedOut: lambda event: _Step(SegmentKind.WAITING, queue=event.queue),
+    ev.ReservationCanceled: lambda event: _Step(SegmentKind.WAITING, queue=event.queue),
     ev.ReservationRescinded: lambda event: _Step(SegmentKind.WAITING, queue=event.queue),
 }
 
@@ -126,6 +127,10 @@ class _CallBook:
         self.current = following
 
     def close(self, at: datetime) -> None:
+        if self.current.kind is SegmentKind.WAITING and self.closed and self.current.begins_at >= at:
+            before = self.closed[-1]
+            if before.kind is SegmentKind.RINGING:
+                return  # the ring ended because the caller did
         self.closed.append(replace(self.current, ends_at=max(at, self.current.begins_at)))
 
     def queued(self, event: ev.CallQueued) -> None:
@@ -204,7 +209,10 @@ class SegmentBook:
                 self._calls[event.call_id] = _CallBook(event.call_id, first, event.at)
                 return
             case ev.TalkAdopted():
-                self._calls[event.call.call_id] = _adopted(event.call, event.agent_id, event.at)
+                self._adopt(event)
+                return
+            case ev.CallServedElsewhere():
+                self._served_elsewhere(event)
                 return
         book = self._calls.get(getattr(event, "call_id", CallId("")))
         if book is None:
@@ -228,6 +236,37 @@ class SegmentBook:
             del self._calls[book.call_id]
         if is_over or isinstance(event, ev.CallEnded):
             self._changed_calls[book.call_id] = _picture(book, is_over=is_over)
+
+    def _adopt(self, event: ev.TalkAdopted) -> None:
+        """A talk found under way, of a call that was lost sight of or never seen."""
+        call = event.call
+        if (book := self._calls.get(call.call_id)) is None:
+            self._calls[call.call_id] = _adopted(call, event.agent_id, event.at)
+        else:
+            answered_at = min(call.answered_at or event.at, event.at)
+            book.go(answered_at, _Step(SegmentKind.TALKING, event.agent_id, call.queue))
+
+    def _served_elsewhere(self, event: ev.CallServedElsewhere) -> None:
+        """It is over, and its own instants tell the rest."""
+        call = event.call
+        ended_at = min(call.ended_at or event.at, event.at)
+        if (book := self._calls.pop(call.call_id, None)) is None:
+            segments = segments_of_instants(
+                started_at=call.started_at,
+                queued_at=call.queued_at,
+                offered_at=call.offered_at,
+                answered_at=call.answered_at,
+                talk_ended_at=call.talk_ended_at,
+                ended_at=ended_at,
+                queue=call.queue,
+                agent_id=call.agent_id,
+            )
+        else:
+            if call.answered_at is not None:
+                book.go(min(call.answered_at, ended_at), _Step(SegmentKind.TALKING, call.agent_id, call.queue))
+            book.close(ended_at)
+            segments = tuple(book.closed)
+        self._changed_calls[call.call_id] = Timeline(call_id=call.call_id, segments=segments, is_over=True)
 
     def _tell_agent(self, event: ev.Event) -> None:
         match event:

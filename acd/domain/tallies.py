@@ -8,11 +8,24 @@ from datetime import datetime
 from hashlib import blake2b
 from math import log
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from acd.domain.agent import Agent, Tally
 from acd.domain.ids import AgentId, QueueName
 from routing import Candidate
 
 RECENT = 30  # handle times kept per queue, for estimates
+
+
+class TalliesPicture(Struct, frozen=True, kw_only=True):
+    """All that `Tallies` knows."""
+
+    seed: int | None = None
+    draws_stand_at: float = 0.0
+    of: dict[AgentId, Tally] = {}
+    offers: int = 0
+    handle_seconds: dict[QueueName, tuple[float, ...]] = {}
 
 
 class Tallies:
@@ -27,6 +40,24 @@ class Tallies:
         return isinstance(other, Tallies) and vars(self) == vars(other)
 
     __hash__ = None  # type: ignore[assignment]  # it changes
+
+    def picture(self) -> TalliesPicture:
+        return TalliesPicture(
+            seed=self.seed,
+            draws_stand_at=self.draws_stand_at,
+            of={agent_id: _copy(tally) for agent_id, tally in self._of.items()},
+            offers=self._offers,
+            handle_seconds={queue: tuple(seconds) for queue, seconds in self._handle_seconds.items()},
+        )
+
+    def restore(self, picture: TalliesPicture) -> None:
+        self.seed = picture.seed
+        self.draws_stand_at = picture.draws_stand_at
+        self._of = {agent_id: _copy(tally) for agent_id, tally in picture.of.items()}
+        self._offers = picture.offers
+        self._handle_seconds = {
+            queue: deque(seconds, maxlen=RECENT) for queue, seconds in picture.handle_seconds.items()
+        }
 
     def of(self, agent_id: AgentId, now: datetime) -> Tally:
         tally = self._of.get(agent_id)
@@ -77,6 +108,10 @@ class Tallies:
     def handled(self, agent_id: AgentId, queue: QueueName, seconds: float, at: datetime) -> None:
         self.of(agent_id, at).handled_seconds += seconds
         self._handle_seconds.setdefault(queue, deque(maxlen=RECENT)).append(seconds)
+
+
+def _copy(tally: Tally) -> Tally:
+    return replace(tally, taken=dict(tally.taken), last_offers=dict(tally.last_offers))
 
 
 def _exponential(text: str) -> float:

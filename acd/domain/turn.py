@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from acd.domain.effects import Effect
-from acd.domain.events import Event
+from acd.domain.events import Event, QueuesConfigured
 from acd.domain.state import State
 
 
@@ -33,8 +33,10 @@ class Turn:
         self._effects.append(effect)
 
     def concerns(self, queue: str) -> bool:
-        """Whether anything has happened so far that names this queue."""
-        return any(getattr(event, "queue", None) == queue for event in self._events)
+        """Whether anything has happened so far that names this queue, or may have changed its rules."""
+        return any(
+            isinstance(event, QueuesConfigured) or getattr(event, "queue", None) == queue for event in self._events
+        )
 
     @property
     def events(self) -> Sequence[Event]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from acd.domain import commands as cmd
@@ -15,7 +15,9 @@ from acd.domain.errors import WrongStateError
 from acd.domain.estimates import expected_wait_seconds
 from acd.domain.ids import AgentId, CallId, QueueName, agent_id_of
 from acd.domain.overflow import overflow_at_door
+from acd.domain.priorities import Priority, priority_of
 from acd.domain.queue import PreferredBy, PreferredRing, QueuePolicy
+from acd.domain.state import State
 from acd.domain.turn import Rule, Turn
 from routing.relaxation import stage_due
 
@@ -38,7 +40,7 @@ def enqueue_call(turn: Turn, command: cmd.EnqueueCall) -> None:
 
 def _let_in(turn: Turn, call: Call, policy: QueuePolicy, place: cmd.EnqueueCall) -> bool:
     """Into this queue, or into the one it overflows to. False: turned away. A queue is tried once only."""
-    tried: set[QueueName] = set()
+    tried: set[QueueName] = set(call.left_queues)  # should a menu lead back, the caller is not sent round
     is_back = place.is_back and call.turned_away is None
     while not is_back and policy.name not in tried:
         tried.add(policy.name)
@@ -49,18 +51,23 @@ def _let_in(turn: Turn, call: Call, policy: QueuePolicy, place: cmd.EnqueueCall)
         if to_queue is not None and to_queue in tried:
             break  # all of them are over their limits: wait here, rather than nowhere
         overflowed = ev.CallOverflowed(
-            at=turn.now, call_id=call.call_id, queue=policy.name, cause=way_out.cause, to_queue=to_queue
+            at=turn.now,
+            call_id=call.call_id,
+            queue=policy.name,
+            cause=way_out.cause,
+            to_queue=to_queue,
+            to_flow=way_out.flow,
         )
         turn.happened(overflowed)
         if to_queue is None:
-            turn.wish(fx.TurnAway(call_id=call.call_id, announcement=way_out.announcement))
+            turn.wish(fx.TurnAway(call_id=call.call_id, announcement=way_out.announcement, flow=way_out.flow))
             return False
         policy = turn.state.queue(to_queue)
-    _queue(turn, call, policy, place)
+    _queue(turn, call, policy, place, priority_of(policy, call.caller, call.context, place.attributes, place.priority))
     return True
 
 
-def _queue(turn: Turn, call: Call, policy: QueuePolicy, place: cmd.EnqueueCall) -> None:
+def _queue(turn: Turn, call: Call, policy: QueuePolicy, place: cmd.EnqueueCall, priority: Priority) -> None:
     queued_at = min(place.queued_at or turn.now, turn.now)
     rings = tuple(ring for wanted in policy.preferred if (ring := _ring(call, wanted)))
     in_force, ring_since = _ring_by(rings, queued_at, turn.now)
@@ -69,7 +76,9 @@ def _queue(turn: Turn, call: Call, policy: QueuePolicy, place: cmd.EnqueueCall) 
             at=turn.now,
             call_id=call.call_id,
             queue=policy.name,
-            priority=policy.priority if place.priority is None else place.priority,
+            priority=priority.level,
+            priority_reason=priority.reason,
+            attributes=place.attributes,
             skills=place.skills,
             queued_at=queued_at,
             place_at=place.place_at,
@@ -79,7 +88,7 @@ def _queue(turn: Turn, call: Call, policy: QueuePolicy, place: cmd.EnqueueCall) 
         )
     )
     progress(turn, call.call_id)
-    if turn.state.pool.has_item(call.call_id):  # a step that was due at once may have found it an agent already
+    if turn.state.pool.has_item(call.call_id):  # else a step has sent it on, and somebody there takes it already
         match_call(turn, call.call_id)
 
 
@@ -127,11 +136,27 @@ def progress(turn: Turn, call_id: CallId) -> None:
         turn.happened(reached)
         call = turn.state.calls[call_id]
         step = turn.state.stage_of(call).step
-        if step is not None and step.queue and reached.cause not in _OF_RINGS and _send_on(turn, call, step.queue):
+        if step is None or reached.cause in _OF_RINGS:
+            continue
+        if (step.queue and _send_on(turn, call, step.queue)) or (step.flow and _send_into(turn, call, step.flow)):
             return
-    if (due_at := next_due(turn, turn.state.calls[call_id])) is not None:
-        command = cmd.ReachStep(call_id=call_id)
-        turn.wish(fx.StartTimer(key=step_timer(call_id), due_at=max(due_at, turn.now), command=command))
+    if watch := _step_watch(turn.state, turn.state.calls[call_id], turn.now):
+        turn.wish(watch)
+
+
+def _step_watch(state: State, call: Call, now: datetime) -> fx.StartTimer | None:
+    due_at = next_due(state, call)
+    if due_at is None:
+        return None
+    command = cmd.ReachStep(call_id=call.call_id)
+    return fx.StartTimer(key=step_timer(call.call_id), due_at=max(due_at, now), command=command)
+
+
+def timers(state: State, now: datetime) -> Iterator[fx.StartTimer]:
+    """Those that run for this state. (One may go on when its call is offered; it then does nothing.)"""
+    for call in state.calls.values():
+        if state.pool.has_item(call.call_id) and (watch := _step_watch(state, call, now)):
+            yield watch
 
 
 _OF_RINGS = frozenset({"reserve_over", "preferred_away"})
@@ -159,7 +184,10 @@ def _next(turn: Turn, call: Call) -> ev.StepReached | None:
         return None
     if step.at_once_if_nobody and not turn.state.pool.present_for(call.call_id):
         later = stages[call.step + 1 :]
-        if any(stage.step and (stage.step.queue or turn.state.pool.present_with(stage.needs)) for stage in later):
+        if any(
+            stage.step and (stage.step.queue or stage.step.flow or turn.state.pool.present_with(stage.needs))
+            for stage in later
+        ):
             return reached("nobody_able", step=call.step + 1)
     if step.if_wait_over is not None:
         expected = expected_wait_seconds(turn.state, call)
@@ -192,9 +220,9 @@ def _ring_ends_at(call: Call) -> datetime:
     return (call.ring_since or call.changed_at) + call.rings[call.ring].reserve_time
 
 
-def next_due(turn: Turn, call: Call) -> datetime | None:
+def next_due(state: State, call: Call) -> datetime | None:
     """When time alone will bring this call its next ring or step."""
-    stages = turn.state.stages_of(call)
+    stages = state.stages_of(call)
     due = [_ring_ends_at(call)] if call.is_kept else []
     if call.step + 1 < len(stages) and call.queued_at is not None:
         due.append(call.queued_at + stages[call.step + 1].after)
@@ -207,7 +235,7 @@ def step_timer(call_id: CallId) -> str:
 
 def forget_steps(turn: Turn, call: Call) -> None:
     """The call waits no more."""
-    if call.queue in turn.state.queues and next_due(turn, call) is not None:
+    if call.queue in turn.state.queues and next_due(turn.state, call) is not None:
         turn.wish(fx.CancelTimer(key=step_timer(call.call_id)))
 
 
@@ -223,12 +251,27 @@ def _send_on(turn: Turn, call: Call, to_queue: str) -> bool:
     place = cmd.EnqueueCall(
         call_id=call.call_id,
         queue=policy.name,
-        priority=call.priority,
+        attributes=call.attributes,
         skills=call.skills,
         queued_at=call.queued_at,
         place_at=call.place_at,
     )
-    _queue(turn, call, policy, place)
+    _queue(turn, call, policy, place, Priority(call.priority, call.priority_reason))
+    turn.wish(fx.RecordInteraction(call=turn.state.calls[call.call_id]))
+    return True
+
+
+def _send_into(turn: Turn, call: Call, flow: str) -> bool:
+    """Out of the queue and into a menu. False: no flow holds the channel now; the step is reached when one does."""
+    if call.queue is None or not call.is_controlled:
+        return False
+    turn.happened(
+        ev.CallOverflowed(
+            at=turn.now, call_id=call.call_id, queue=call.queue, cause="step", to_queue=None, to_flow=flow
+        )
+    )
+    turn.wish(fx.CancelTimer(key=step_timer(call.call_id)))
+    turn.wish(fx.TurnAway(call_id=call.call_id, announcement=(), flow=flow))
     turn.wish(fx.RecordInteraction(call=turn.state.calls[call.call_id]))
     return True
 

@@ -20,13 +20,14 @@ from acd.domain.agent import NotReadyReason
 from acd.domain.call import CallStage, Reason
 from acd.domain.effects import RingAgent, TurnAway
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId, call_id_of
+from acd.domain.priorities import Attributes, attributes_asked_for
 from acd.domain.state import State
 from acd.service.identification import LOOKUP_LIMIT, Identification
-from acd.service.menu import MenuServices, MenuWalk, Route
+from acd.service.menu import MenuServices, MenuWalk, Route, SentOn
 from acd.service.ports import CallerChannel, CallerHungUpError, Clock, Desk, DeskError, DialStatus, Stage, Telephony
 from acd.service.tasks import BackgroundTasks
 from ivr import interpreter
-from ivr.model import EnterQueue, HangUp, PromptRef
+from ivr.model import EnterQueue, HangUp, PromptRef, Session
 from routing.model import canonical
 
 log = structlog.get_logger(__name__)
@@ -50,6 +51,7 @@ class FlowServices:
     telephony: Telephony
     tasks: BackgroundTasks
     route_of: Callable[[str], Route]  # by called number; raises LookupError
+    flow_named: Callable[[str], Route]  # raises LookupError
     default_language: str
 
 
@@ -77,7 +79,9 @@ class CallFlow:
         self.call_id: CallId = call_id_of(self.linkedid)
         caller = services.desk.classify(self._facts.caller_number, self._facts.caller_name)
         self._identification = Identification(services.desk, caller, self.call_id, services.submit)
-        self._menu = MenuWalk(channel, services.menus, self.call_id, self._identification)
+        self._menu = self._new_menu()
+        self._noted: Mapping[str, str] = {}  # in the menus
+        self._place: cmd.EnqueueCall | None = None  # asked for last
         self._farewell: TurnAway | None = None
         self._wish: RingAgent | None = None  # the latest one not yet looked at
         self._wished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -94,19 +98,51 @@ class CallFlow:
             await self._end_after_talk()
             return
         self._start(route)
+        route = self._route_inside(route)
         lookup = self._services.tasks.start(self._identification.find(self._facts.ticket), "identify_caller")
         if self._facts.stage == Stage.WAITING and self._knows_queue():
             self._settle_ring()
             await lookup
-            await self._wait_for_agent(self._place_kept(route), self._facts.ivr_session)
-            return
-        session, step = await self._menu.walk(route, lookup)
+            wish = await self._wait_for_agent(self._place_kept(route), self._facts.ivr_session)
+        else:
+            wish = await self._through(await self._menu.walk(route, lookup), lookup)
+        while wish is not None:
+            wish = await self._sent_on(wish, lookup)
+
+    async def _through(
+        self, walked: tuple[Session, EnterQueue | HangUp], lookup: asyncio.Task[None]
+    ) -> TurnAway | None:
+        """Where the menus lead: to the end of the call, or into a queue. What comes back is that queue's wish."""
+        session, step = walked
         if isinstance(step, HangUp):
             self._services.submit(cmd.EndCall(call_id=self.call_id, reason=Reason.FLOW_ENDED))
             await self._channel.finish()
-            return
+            return None
         await lookup  # the agent's screen shows who calls
-        await self._wait_for_agent(self._place_in(step), interpreter.dump(session))
+        return await self._wait_for_agent(self._place_in(step), interpreter.dump(session))
+
+    async def _sent_on(self, wish: TurnAway, lookup: asyncio.Task[None]) -> TurnAway | None:
+        """The queue does not keep this caller: on into a menu, or a sentence and the end."""
+        try:
+            route = self._services.flow_named(wish.flow) if wish.flow else None
+        except LookupError:
+            log.warning("flow_of_queue_unknown", call_id=self.call_id, flow=wish.flow)
+            route = None
+        call = self._services.state.calls.get(self.call_id)
+        if route is None or call is None:
+            await self._say_farewell(wish)
+            return None
+        name, _, version = call.flow.partition("@")
+        menu = self._menu = self._new_menu()
+        brought = SentOn(
+            path=call.ivr_path,
+            flow=(name, version),
+            language=call.language,
+            attributes=self._noted,
+            priority=self._place.priority if self._place else None,
+            skills=dict(self._place.skills) if self._place else {},
+        )
+        return await self._through(await menu.walk(route, lookup, brought), lookup)
 
     def key_pressed(self, key: str) -> None:
         """The switch heard a key of the caller's."""
@@ -129,6 +165,9 @@ class CallFlow:
         if not self._wished.done():
             self._wished.set_result(None)
 
+    def _new_menu(self) -> MenuWalk:
+        return MenuWalk(self._channel, self._services.menus, self.call_id, self._identification)
+
     # arriving ------------------------------------------------------------------------------------------------
 
     def _start(self, route: Route) -> None:
@@ -145,6 +184,16 @@ class CallFlow:
             )
         )
 
+    def _route_inside(self, route: Route) -> Route:
+        """Of a caller who is back: the menu they were in may be another than their number's, if a queue sent them."""
+        name = interpreter.flow_of(self._facts.ivr_session)
+        if self._facts.stage != Stage.IVR or not name or name == route.flow.name:
+            return route
+        try:
+            return self._services.flow_named(name)
+        except LookupError:
+            return route
+
     # waiting, ringing, talking -------------------------------------------------------------------------------
 
     def _settle_ring(self) -> None:
@@ -154,12 +203,16 @@ class CallFlow:
             self._services.submit(cmd.ReportNoAnswer(call_id=self.call_id, reservation_id=call.reservation_id))
 
     def _place_in(self, step: EnterQueue) -> cmd.EnqueueCall:
+        self._noted = step.attributes
+        call = self._services.state.calls.get(self.call_id)  # sent on by a queue, it keeps its age
+        queued_at = self._facts.queued_at or (call.queued_at if call else None)
         return cmd.EnqueueCall(
             call_id=self.call_id,
             queue=self._queue_of(step),
             priority=step.priority,
             skills=canonical(step.skills),
-            queued_at=self._facts.queued_at or self._services.clock.now(),
+            attributes=self._attributes(step.attributes),
+            queued_at=queued_at or self._services.clock.now(),
         )
 
     def _queue_of(self, step: EnterQueue) -> QueueName:
@@ -180,27 +233,36 @@ class CallFlow:
     def _place_kept(self, route: Route) -> cmd.EnqueueCall:
         """The channel carries the way through the menu, and with it the skills that were asked for there."""
         skills: Mapping[str, int] = {}
+        attributes: Mapping[str, str] = {}
         session = self._menu.kept(route)
         if session is not None:
             self._menu.record(session)
             step = interpreter.step_of(session)
             skills = step.skills if isinstance(step, EnterQueue) else session.skills
+            attributes = session.attributes
         return cmd.EnqueueCall(
             call_id=self.call_id,
             queue=QueueName(self._facts.queue),
             priority=self._facts.priority,
             skills=canonical(skills),
+            attributes=self._attributes(attributes),
             queued_at=self._facts.queued_at,
             is_back=True,
         )
 
-    async def _wait_for_agent(self, place: cmd.EnqueueCall, ivr_session: str) -> None:
+    def _attributes(self, known: Mapping[str, str]) -> Attributes:
+        return attributes_asked_for(self._services.state.queues.values(), known)
+
+    async def _wait_for_agent(self, place: cmd.EnqueueCall, ivr_session: str) -> TurnAway | None:
+        """To the end of the talk, and of the call; or until the queue wishes to be rid of this caller."""
+        self._place = place
         await self._channel.set_state(**self._state_of(place), ivr_session=ivr_session)
         self._services.submit(place)
         while True:
             if self._farewell is not None:
-                await self._say_farewell(self._farewell)
-                return
+                farewell, self._farewell = self._farewell, None
+                self._wished = asyncio.get_running_loop().create_future()
+                return farewell
             if not self._wished.done():
                 await self._channel.start_music()
             await self._channel.idle_until(self._wished)
@@ -212,6 +274,7 @@ class CallFlow:
                 break
         self._services.submit(cmd.EndCall(call_id=self.call_id, reason=Reason.AGENT_HUNG_UP))
         await self._channel.finish()
+        return None
 
     async def _say_farewell(self, wish: TurnAway) -> None:
         sentences = dict(wish.announcement)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from statistics import median
 
-from msgspec import Struct
+import msgspec
+from msgspec import Raw, Struct
 
 from acd.domain import events as ev
 from acd.domain.call import IvrStep
@@ -29,6 +30,30 @@ class NodeFigures(Struct, frozen=True, kw_only=True):
     no_matches: int
     hang_ups: int
     median_seconds: float | None
+
+
+class KeptTally(Struct, frozen=True, kw_only=True):
+    flow: str
+    node: str
+    entries: int
+    exits: dict[str, int]
+    no_inputs: int
+    no_matches: int
+    seconds: tuple[float, ...]
+
+
+class KeptWay(Struct, frozen=True, kw_only=True):
+    call_id: CallId
+    flow: str
+    path: tuple[IvrStep, ...]
+    entered_at: datetime | None
+
+
+class FiguresPicture(Struct, frozen=True, kw_only=True):
+    """All that `IvrFigures` knows."""
+
+    tallies: tuple[KeptTally, ...]
+    ways: tuple[KeptWay, ...]
 
 
 @dataclass(slots=True)
@@ -63,6 +88,35 @@ class IvrFigures:
                     self._go_on(self._ways.setdefault(call_id, _Way(flow)), path, at)
                 case ev.CallEnded(call_id=call_id):
                     self._ways.pop(call_id, None)
+
+    def picture(self) -> Iterator[FiguresPicture]:
+        yield FiguresPicture(
+            tallies=tuple(
+                KeptTally(
+                    flow=flow,
+                    node=node,
+                    entries=tally.entries,
+                    exits=dict(tally.exits),
+                    no_inputs=tally.no_inputs,
+                    no_matches=tally.no_matches,
+                    seconds=tuple(tally.seconds),
+                )
+                for (flow, node), tally in self._tallies.items()
+            ),
+            ways=tuple(
+                KeptWay(call_id=call_id, flow=way.flow, path=way.path, entered_at=way.entered_at)
+                for call_id, way in self._ways.items()
+            ),
+        )
+
+    def restore(self, pieces: Sequence[Raw]) -> None:
+        picture = msgspec.json.decode(pieces[0], type=FiguresPicture)
+        for kept in picture.tallies:
+            tally = self._tally(kept.flow, kept.node)
+            tally.entries, tally.no_inputs, tally.no_matches = kept.entries, kept.no_inputs, kept.no_matches
+            tally.exits.update(kept.exits)
+            tally.seconds.extend(kept.seconds)
+        self._ways = {way.call_id: _Way(way.flow, way.path, way.entered_at) for way in picture.ways}
 
     def figures(self) -> list[NodeFigures]:
         """By flow, nodes in the order they were first met."""

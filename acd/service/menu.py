@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import structlog
+from msgspec import structs
 
 from acd.domain import commands as cmd
 from acd.domain.call import IvrStep
 from acd.domain.ids import CallId
+from acd.service.hand_over import HandOverDesk, HandOverServices
 from acd.service.identification import Identification
 from acd.service.ports import CallerChannel, CallerHungUpError, Clock, Lookups, Prompts, Stage
 from ivr import interpreter
 from ivr.errors import SessionStateError
+from ivr.hand_over import HandOver
 from ivr.model import (
     CallerFacts,
     CallerGone,
@@ -53,6 +56,18 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SentOn:
+    """What a caller brings along whom a queue sends into a menu. `flow`: the first one, with its version."""
+
+    path: tuple[IvrStep, ...]
+    flow: tuple[str, str]
+    language: str
+    attributes: Mapping[str, str]
+    priority: int | None
+    skills: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MenuServices:
     """What menus are performed with; the same for all."""
 
@@ -61,6 +76,7 @@ class MenuServices:
     prompts: Prompts
     lookups: Lookups
     zone: ZoneInfo  # whose days and hours are meant
+    hand_over: HandOverServices
 
 
 class MenuWalk:
@@ -73,16 +89,21 @@ class MenuWalk:
         self._services = services
         self._call_id = call_id
         self._identification = identification
+        self._hand_over = HandOverDesk(channel, services.hand_over, call_id)
         self._recorded: tuple[IvrStep, ...] = ()
+        self._before: tuple[IvrStep, ...] = ()  # of the menus that led the caller to a queue which sends them here
+        self._first_flow = ("", "")  # and the first of those, with its version
         self._began_at = channel.facts.started_at or services.clock.now()
 
-    async def walk(self, route: Route, identified: asyncio.Task[None]) -> tuple[Session, EnterQueue | HangUp]:
-        """To the end of the menus. Raises CallerHungUpError, ControlLostError."""
-        session, step = self._enter(route)
+    async def walk(
+        self, route: Route, identified: asyncio.Task[None], sent_on: SentOn | None = None
+    ) -> tuple[Session, EnterQueue | HangUp]:
+        """To the end of the menus. `sent_on`: by a queue, into this one. Raises CallerHungUpError, ControlLostError."""
+        session, step = self._enter(route) if sent_on is None else self._go_on(route, sent_on)
         try:
             await self._channel.set_state(stage=Stage.IVR, ivr_session=interpreter.dump(session))
-            if self._channel.facts.stage:
-                await self._channel.stop_music()  # the dialplan's, played while no service was there
+            if self._channel.facts.stage or sent_on is not None:
+                await self._channel.stop_music()  # the dialplan's, played while no service was there, or the queue's
             while True:
                 self.record(session)
                 if isinstance(step, EnterQueue | HangUp):
@@ -111,8 +132,10 @@ class MenuWalk:
 
     def record(self, session: Session) -> None:
         """Tell the engine the way so far."""
-        path = tuple(
-            IvrStep(entry.node, entry.keys, entry.exit, entry.no_inputs, entry.no_matches) for entry in session.path
+        inside = f"{session.root.name}." if self._before else ""
+        path = self._before + tuple(
+            IvrStep(f"{inside}{entry.node}", entry.keys, entry.exit, entry.no_inputs, entry.no_matches)
+            for entry in session.path
         )
         if path == self._recorded:
             return
@@ -122,14 +145,16 @@ class MenuWalk:
                 call_id=self._call_id,
                 path=path,
                 language=session.language,
-                flow=session.root.name,
-                flow_version=session.root.version,
+                flow=self._first_flow[0] or session.root.name,
+                flow_version=self._first_flow[1] or session.root.version,
             )
         )
 
     # steps ---------------------------------------------------------------------------------------------------
 
-    async def _perform(self, step: Play | Collect | Check | Identify | Lookup, identified: asyncio.Task[None]) -> Input:
+    async def _perform(
+        self, step: Play | Collect | Check | Identify | Lookup | HandOver, identified: asyncio.Task[None]
+    ) -> Input:
         match step:
             case Play():
                 await self._channel.play(await self._sounds(step.prompts), interruptible=step.interruptible)
@@ -147,6 +172,7 @@ class MenuWalk:
                     step.service, step.path, step.into, deadline=step.timeout, tries=step.tries
                 )
                 return LookupResult(values is not None, values or {})
+        return await self._hand_over.perform(step)
 
     async def _sounds(self, prompts: Sequence[PromptRef]) -> list[str]:
         if any(prompt.pieces for prompt in prompts):
@@ -180,6 +206,18 @@ class MenuWalk:
         if session is not None:
             return session, interpreter.step_of(session)
         return interpreter.begin(route.flow, self._caller_facts(route), self._services.clock.now())
+
+    def _go_on(self, route: Route, sent_on: SentOn) -> tuple[Session, Step]:
+        facts = structs.replace(
+            self._caller_facts(route),
+            language=sent_on.language or route.language,
+            attributes=sent_on.attributes,
+            priority=sent_on.priority,
+            skills=sent_on.skills,
+        )
+        self._before, self._recorded = sent_on.path, sent_on.path
+        self._first_flow = sent_on.flow
+        return interpreter.begin(route.flow, facts, self._services.clock.now())
 
     def _caller_facts(self, route: Route) -> CallerFacts:
         facts = self._channel.facts

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from acd.domain import events as ev
 from acd.domain.call import Result
 from acd.domain.ids import AgentId, CallId, QueueName
 from acd.domain.state import State
-from acd.simulation.scenario import Scenario
 
 
 @dataclass(slots=True)
@@ -41,24 +41,28 @@ class _Waiting:
 
 
 class Observer:
-    def __init__(self, scenario: Scenario, state: State) -> None:
-        self._scenario = scenario
+    """Of a run of `length` seconds, of which the first `warm_up` are not counted. `groups`: of each agent."""
+
+    def __init__(self, length: float, warm_up: float, state: State, groups: Mapping[AgentId, str]) -> None:
         self._state = state
-        self._warm = scenario.warm_up_hours * 3600
+        self._warm = warm_up
+        self.groups = groups
         self._now = 0.0
         self._waiting: dict[CallId, _Waiting] = {}
         self._inside: dict[QueueName, int] = {}
         self._busy_since: dict[AgentId, float] = {}
         self._here_since: dict[AgentId, float] = {}
-        self.queues = {QueueName(name): QueueOutcome() for name in scenario.queues}
+        self.queues: defaultdict[QueueName, QueueOutcome] = defaultdict(QueueOutcome)
         self.busy: dict[AgentId, float] = {}
         self.here: dict[AgentId, float] = {}
-        self.seconds = scenario.hours * 3600 - self._warm
+        self.seconds = length - warm_up
 
     def hear(self, events: Sequence[ev.Event], at: float) -> None:
         self._now = at
         for event in events:
             match event:
+                case ev.QueuesConfigured(queues=queues):
+                    self._know(policy.name for policy in queues)
                 case ev.CallQueued(call_id=call_id, queue=queue):
                     self._queued(call_id, queue)
                 case ev.ReservationAccepted():
@@ -75,6 +79,10 @@ class Observer:
                     self._add(self.here, agent_id, self._here_since.pop(agent_id, None))
                 case ev.CallOverflowed(queue=queue, to_queue=None) if at >= self._warm:
                     self.queues[queue].turned_away += 1
+
+    def _know(self, names: Iterable[QueueName]) -> None:
+        for name in names:
+            self.queues.setdefault(name, QueueOutcome())  # in the order they are configured
 
     def estimated(self, call_id: CallId, expected: float | None) -> None:
         waiting = self._waiting.get(call_id)

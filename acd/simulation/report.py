@@ -8,9 +8,8 @@ from math import sqrt
 from statistics import fmean, pstdev, stdev
 from typing import Any
 
-from acd.domain.ids import agent_id_of
 from acd.simulation.observer import Observer, QueueOutcome
-from acd.simulation.people import agents_of
+from acd.simulation.people import day_of
 from acd.simulation.scenario import Scenario
 from acd.simulation.world import Simulation
 
@@ -79,18 +78,18 @@ def simulate(scenario: Scenario, runs: int, tell: Callable[[int], None] = lambda
     """Run the scenario so many times, each with chances of its own, the same in every comparison."""
     observers = []
     for run in range(runs):
-        observers.append(Simulation(scenario, run).run())
+        observers.append(Simulation(day_of(scenario, run)).run())
         tell(run)
-    return report_of(scenario, observers)
+    return report_of(observers)
 
 
-def report_of(scenario: Scenario, observers: Sequence[Observer]) -> Report:
-    names = [name for name in scenario.queues if any(each.queues[name].offered for each in observers)]  # type: ignore[index]
-    queues = {name: _figures(_queue_figures(each.queues[name], each.seconds) for each in observers) for name in names}  # type: ignore[index]
-    groups = {
-        part.group: _figures(_group_figures(scenario, part.group, each) for each in observers)
-        for part in scenario.agents
+def report_of(observers: Sequence[Observer]) -> Report:
+    offered = dict.fromkeys(name for each in observers for name, outcome in each.queues.items() if outcome.offered)
+    queues = {
+        str(name): _figures(_queue_figures(each.queues[name], each.seconds) for each in observers) for name in offered
     }
+    names = dict.fromkeys(group for each in observers for group in each.groups.values())
+    groups = {group: _figures(_group_figures(group, each) for each in observers) for group in names}
     return Report(len(observers), queues, groups)
 
 
@@ -121,8 +120,8 @@ def _queue_figures(outcome: QueueOutcome, seconds: float) -> dict[str, float | N
     }
 
 
-def _group_figures(scenario: Scenario, group: str, observer: Observer) -> dict[str, float | None]:
-    ids = [agent_id_of(agent.login) for agent in agents_of(scenario) if agent.part.group == group]
+def _group_figures(group: str, observer: Observer) -> dict[str, float | None]:
+    ids = [agent_id for agent_id, name in observer.groups.items() if name == group]
     shares = [observer.busy.get(each, 0.0) / here for each in ids if (here := observer.here.get(each, 0.0)) > 0]
     return {
         "occupancy": fmean(shares) if shares else None,

@@ -3,6 +3,7 @@
 site: site.yaml            # queues and routing of a site; the shipped ones otherwise
 queues: {...}              # and on top of it, as in a site file
 routing: {...}
+calendars: {...}
 hours: 10
 warm_up_hours: 1           # not counted
 calls:
@@ -23,9 +24,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from acd.queue_settings import Language, Levels, Name, QueueSettings, RoutingSettings, Section
-from acd.routing_site import check_routing
+from acd.queue_settings import QueueSettings, RoutingSettings
+from acd.routing_site import check_routing, refuse_what_has_moved
+from acd.setting_types import Language, Levels, MenuName, Name, Section
 from acd.settings import load_settings
+from ivr.calendar import Calendar
 from ivr.errors import ConfigurationError, Problem
 from ivr.source import Source, load, merge
 
@@ -111,6 +114,7 @@ class Scenario(Section):
     seed: int = 1
     queues: Mapping[Name, QueueSettings] = {}
     routing: RoutingSettings = RoutingSettings()
+    calendars: Mapping[MenuName, Calendar] = {}
     calls: Annotated[tuple[CallsSettings, ...], Field(min_length=1)]
     agents: Annotated[tuple[AgentsSettings, ...], Field(min_length=1)]
 
@@ -137,10 +141,12 @@ def scenario_of(own: Source, folder: Path) -> Scenario:
     under: dict[str, Any] = {
         "queues": site.model_dump(mode="json", exclude_none=True)["queues"],
         "routing": site.routing.model_dump(mode="json", exclude_none=True),
+        "calendars": site.model_dump(mode="json", exclude_none=True, include={"calendars"})["calendars"],
     }
-    source = merge([Source.of_data(under, "site ({path})"), own])
+    source = merge([Source.of_data(under, "site ({path})"), own], whole=("calendars",))
+    refuse_what_has_moved(source)
     scenario = source.validate(Scenario)
-    problems = list(check_routing(scenario.queues, scenario.routing, source))
+    problems = list(check_routing(scenario.queues, scenario.routing, scenario.calendars, source))
     problems += [
         source.problem(("calls", index, "queue"), f"there is no queue `{calls.queue}`")
         for index, calls in enumerate(scenario.calls)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 from heapq import heappop, heappush
@@ -11,45 +11,46 @@ from itertools import count
 
 from acd.domain import commands as cmd
 from acd.domain import effects as fx
-from acd.domain.agent import AgentProfile, AgentState
+from acd.domain import events as ev
+from acd.domain.agent import AgentState
 from acd.domain.call import CallStage, Reason
-from acd.domain.caller import Caller
 from acd.domain.engine import Engine
-from acd.domain.ids import AgentId, CallId, QueueName, agent_id_of, call_id_of
-from acd.routing_site import policy_of, rules_of, taste_of
+from acd.domain.ids import AgentId, CallId, QueueName, call_id_of
+from acd.simulation.day import NOBODY, Day, DayAgent, DayCall, Does, Move
 from acd.simulation.observer import Observer
-from acd.simulation.people import SimulatedAgent, SimulatedCall, agents_of, calls_of
-from acd.simulation.scenario import Scenario
-from routing.model import canonical
 
 ESTIMATE_EVERY = 20  # calls: an estimate looks at every agent
-_NOBODY = Caller(number="")
 
 
 class Simulation:
-    def __init__(self, scenario: Scenario, run: int) -> None:
-        self._scenario = scenario
+    """`hear` is told every event as it happens."""
+
+    def __init__(self, day: Day, hear: Callable[[Sequence[ev.Event]], None] = lambda events: None) -> None:
+        self._day = day
+        self._hear = hear
         self._engine = Engine()
-        self._now = scenario.start
+        self._now = day.start
         self._at = 0.0
         self._serial = count()
         self._arrived = 0
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
         self._timers: dict[str, int] = {}
-        self._chance = random.Random(f"{scenario.seed}|{run}|agents")  # noqa: S311
-        self._calls: dict[CallId, SimulatedCall] = {}
-        self._agents = {agent_id_of(agent.login): agent for agent in agents_of(scenario)}
-        self._waiting_calls = iter(calls_of(scenario, run))
-        self.observer = Observer(scenario, self._engine.state)
+        self._chance = random.Random(day.seed)  # noqa: S311
+        self._calls: dict[CallId, DayCall] = {}
+        self._agents: dict[AgentId, DayAgent] = {agent.agent_id: agent for agent in day.agents}
+        self._wants: dict[AgentId, Does] = {}  # what agents have last done of their own accord
+        self._waiting_calls = iter(day.calls)
+        groups = {agent.agent_id: agent.group for agent in day.agents}
+        self.observer = Observer(day.seconds, day.warm_up, self._engine.state, groups)
 
     def run(self) -> Observer:
         """To the end of the day; who still waits or talks then is counted as far as it goes."""
         self._open_up()
         self._next_call()
-        end = self._scenario.hours * 3600
+        end = self._day.seconds
         while self._agenda and self._agenda[0][0] <= end:
             self._at, _, happen = heappop(self._agenda)
-            self._now = self._scenario.start + timedelta(seconds=self._at)
+            self._now = self._day.start + timedelta(seconds=self._at)
             happen()
         self.observer.close(end)
         return self.observer
@@ -57,68 +58,56 @@ class Simulation:
     # the day -------------------------------------------------------------------------------------------------
 
     def _open_up(self) -> None:
-        scenario = self._scenario
-        policies = tuple(policy_of(name, queue, scenario.routing) for name, queue in scenario.queues.items())
-        self._give(cmd.ConfigureQueues(queues=policies, rules=rules_of(scenario.routing)))
-        for agent_id, agent in self._agents.items():
-            profile = AgentProfile(
-                agent_id=agent_id,
-                login=agent.login,
-                name=agent.login,
-                extension="",
-                skills=canonical(agent.part.skills),
-                taste=taste_of(scenario.routing, agent.login),
-            )
-            self._give(cmd.RegisterAgent(profile=profile))
-            self._plan_shift(agent_id, agent)
+        self._give(cmd.ConfigureQueues(queues=self._day.policies, rules=self._day.rules))
+        for agent in self._day.agents:
+            self._give(cmd.RegisterAgent(profile=agent.profile))
+            for move in agent.moves:
+                self._later(move.at, partial(self._move, agent.agent_id, move))
 
-    def _plan_shift(self, agent_id: AgentId, agent: SimulatedAgent) -> None:
-        part = agent.part
-        begin = part.shift.from_hours if part.shift else 0.0
-        self._later(begin * 3600, lambda: self._come(agent_id, is_new=True))
-        for pause in part.breaks:
-            away = cmd.MakeNotReady(agent_id=agent_id, reason="break")
-            self._later(pause.from_hours * 3600, partial(self._leave, away))
-            self._later(pause.to_hours * 3600, partial(self._come, agent_id))
-        if part.shift is not None:
-            gone = cmd.LogOutAgent(agent_id=agent_id)
-            self._later(part.shift.to_hours * 3600, lambda: self._leave(gone))
-
-    def _come(self, agent_id: AgentId, *, is_new: bool = False) -> None:
-        if is_new:
+    def _move(self, agent_id: AgentId, move: Move) -> None:
+        is_here = self._engine.state.agents[agent_id].state is not AgentState.LOGGED_OUT
+        if move.does is Does.LOG_IN:
             self._give(cmd.LogInAgent(agent_id=agent_id))
-        if self._engine.state.agents[agent_id].state is not AgentState.LOGGED_OUT:
+        elif move.does is Does.CHANGE and move.profile is not None:
+            self._give(cmd.RegisterAgent(profile=move.profile))
+            return
+        elif not is_here:
+            return
+        elif move.does is Does.READY:
             self._give(cmd.MakeReady(agent_id=agent_id))
-
-    def _leave(self, command: cmd.MakeNotReady | cmd.LogOutAgent) -> None:
-        if self._engine.state.agents[command.agent_id].state is not AgentState.LOGGED_OUT:
-            self._give(command)
+        elif move.does is Does.NOT_READY:
+            self._give(cmd.MakeNotReady(agent_id=agent_id, reason=move.reason))
+        else:
+            self._give(cmd.LogOutAgent(agent_id=agent_id))
+        self._wants[agent_id] = move.does
 
     def _next_call(self) -> None:
         call = next(self._waiting_calls, None)
         if call is not None:
             self._later(call.at, lambda: self._arrive(call))
 
-    def _arrive(self, call: SimulatedCall) -> None:
+    def _arrive(self, call: DayCall) -> None:
         linkedid = str(next(self._serial))
         call_id = call_id_of(linkedid)
         self._calls[call_id] = call
-        self._give(
-            cmd.StartCall(
-                call_id=call_id,
-                linkedid=linkedid,
-                channel="",
-                called_number="",
-                caller=_NOBODY,
-                language=call.stream.language,
-            )
+        start = cmd.StartCall(
+            call_id=call_id,
+            linkedid=linkedid,
+            channel="",
+            called_number="",
+            caller=call.caller,
+            language=call.language,
         )
+        self._give(start)
+        if call.caller is not NOBODY:
+            self._give(cmd.IdentifyCaller(call_id=call_id, caller=call.caller, context=call.context))
         self._give(
             cmd.EnqueueCall(
                 call_id=call_id,
-                queue=QueueName(call.stream.queue),
-                priority=call.stream.priority,
-                skills=canonical(call.stream.skills),
+                queue=QueueName(call.queue),
+                priority=call.priority,
+                skills=call.skills,
+                attributes=call.attributes,
             )
         )
         self._arrived += 1
@@ -147,43 +136,54 @@ class Simulation:
 
     def _give(self, command: cmd.Command) -> None:
         decision = self._engine.handle(command, self._now)
+        self._hear(decision.events)
         self.observer.hear(decision.events, self._at)
         for effect in decision.effects:
             match effect:
                 case fx.RingAgent():
                     self._ring(effect)
                 case fx.StartTimer(key=key, due_at=due_at, command=wanted):
-                    self._start_timer(key, (due_at - self._scenario.start).total_seconds(), wanted)
+                    self._start_timer(key, (due_at - self._day.start).total_seconds(), wanted)
                 case fx.CancelTimer(key=key):
                     self._timers.pop(key, None)
                 case fx.TurnAway(call_id=call_id):
                     self._later(self._at, partial(self._end, call_id, Reason.FLOW_ENDED))
 
     def _ring(self, wish: fx.RingAgent) -> None:
-        part = self._agents[wish.agent_id].part
-        if part.no_answer and self._chance.random() < part.no_answer:
+        agent, call = self._agents[wish.agent_id], self._calls.get(wish.call_id)
+        offer_time, ring = wish.offer_time.total_seconds(), call.ring if call else 0.0
+        if ring >= offer_time or (agent.no_answer and self._chance.random() < agent.no_answer):
             no_answer = cmd.ReportNoAnswer(call_id=wish.call_id, reservation_id=wish.reservation_id)
-            self._later(self._at + wish.offer_time.total_seconds(), lambda: self._miss(no_answer, wish.agent_id))
+            self._later(self._at + offer_time, lambda: self._miss(no_answer, wish.agent_id))
             return
         answer = cmd.ReportAnswer(call_id=wish.call_id, reservation_id=wish.reservation_id)
-        self._later(self._at, lambda: self._answer(answer, wish.agent_id))
+        self._later(self._at + ring, lambda: self._answer(answer, wish.agent_id))
 
     def _miss(self, command: cmd.ReportNoAnswer, agent_id: AgentId) -> None:
         self._give(command)
-        self._later(self._at + self._agents[agent_id].part.back_after_seconds, lambda: self._come(agent_id))
+        self._later(self._at + self._agents[agent_id].back_after, lambda: self._come_back(agent_id))
+
+    def _come_back(self, agent_id: AgentId) -> None:
+        """After a ring in vain, unless it is time for something else."""
+        if self._wants.get(agent_id) is Does.READY:
+            self._give(cmd.MakeReady(agent_id=agent_id))
 
     def _answer(self, command: cmd.ReportAnswer, agent_id: AgentId) -> None:
         call = self._calls.get(command.call_id)
         self._give(command)
         known = self._engine.state.calls.get(command.call_id)
-        if call is not None and known is not None and known.stage is CallStage.TALKING:
+        is_theirs = known is not None and known.reservation_id == command.reservation_id
+        if call is not None and known is not None and is_theirs and known.stage is CallStage.TALKING:
             self._later(self._at + call.handle, lambda: self._hang_up(command.call_id, agent_id))
 
     def _hang_up(self, call_id: CallId, agent_id: AgentId) -> None:
+        call = self._calls.get(call_id)
         self._end(call_id, Reason.AGENT_HUNG_UP)
         if self._engine.state.agents[agent_id].state is AgentState.WRAP_UP:
-            times = self._agents[agent_id].part.wrap_up
-            after = times.draw(self._chance) if times else 0.0
+            times = self._agents[agent_id].wrap_up
+            after = call.wrap_up if call is not None else None
+            if after is None:
+                after = times.draw(self._chance) if times else 0.0
             self._later(self._at + after, lambda: self._wrap_up(agent_id, call_id))
 
     def _wrap_up(self, agent_id: AgentId, call_id: CallId) -> None:

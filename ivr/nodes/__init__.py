@@ -20,6 +20,7 @@ from ivr.nodes.queue import Queue
 from ivr.nodes.say import Say
 from ivr.nodes.speak_ticket import SpeakTicket
 from ivr.nodes.subflow import CallFlow, Return
+from ivr.nodes.transfer import TransferCall
 
 AnyNode = Annotated[
     Menu
@@ -34,6 +35,7 @@ AnyNode = Annotated[
     | CallFlow
     | Return
     | Goto
+    | TransferCall
     | Queue
     | EndCall,
     Field(discriminator="kind"),
@@ -62,4 +64,5 @@ __all__ = [
     "Say",
     "SpeakTicket",
     "Spoken",
+    "TransferCall",
 ]

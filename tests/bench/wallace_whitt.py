@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from acd.simulation.people import day_of
 from acd.simulation.report import Figure, figure_of
 from acd.simulation.scenario import Scenario, scenario_of
 from acd.simulation.world import Simulation
@@ -49,7 +50,7 @@ def mean_wait(skills: int, runs: int, hours: float) -> Figure:
     known = scenario(skills, hours, min(40.0, hours / 4))
     values: list[float] = []
     for run in range(runs):
-        outcomes = Simulation(known, run).run().queues.values()
+        outcomes = Simulation(day_of(known, run)).run().queues.values()
         values.append(sum(each.wait_sum for each in outcomes) / max(1, sum(each.answered for each in outcomes)))
     return figure_of(values)
 

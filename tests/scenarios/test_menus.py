@@ -11,6 +11,7 @@ import pytest
 
 from acd.domain import events as ev
 from acd.domain.caller import ContactCard
+from acd.domain.ids import CallId
 from acd.service.ports import KeyPressed, Stage
 from tests.fakes.ports import START, FakeChannel
 from tests.scenarios.world import World, world
@@ -88,6 +89,40 @@ async def test_a_vip_goes_first(tmp_path: Path) -> None:
         call = w.core.engine.state.calls[queued.call_id]
         assert [step.exit for step in call.ivr_path] == ["open", "case 1", "passed", "queued"]
         assert call.flow.startswith("lab@")
+
+
+async def test_the_priority_follows_from_the_caller_and_the_choice_in_the_menu_and_says_so(tmp_path: Path) -> None:
+    flow = FLOW.replace('"1": support,', '"1": support, "3": outage,')
+    flow += "  outage: {kind: set, attributes: {reason: outage, secret: x}, next: support}\n"
+    (tmp_path / "lab.yaml").write_text(flow, "utf-8")
+    rules = [
+        {"name": "VIP", "vip": True, "priority": 1},
+        {"name": "outage", "menu": {"reason": "outage"}, "priority": 2},
+    ]
+    async with world(
+        flows=[str(tmp_path / "lab.yaml")],
+        numbers={"100": {"flow": "lab"}},
+        calendars={"day": {"time_zone": "Europe/Paris", "week": {"monday": ["08:00-18:00"]}}},
+        lookups={"crm": {"url": "http://127.0.0.1:1"}},
+        routing={"priorities": rules},
+    ) as w:
+        w.desk.contacts["+33612345679"] = [ContactCard(contact_id="contact_1", name="Claire", vip=True)]
+        channels = [w.caller("1.1"), w.caller("2.1", number="+33612345679"), w.caller("3.1")]
+        await w.settle()
+        for channel, key in zip(channels, "133", strict=True):
+            channel.key(key)
+        await w.settle()
+        told = {event.call_id: (event.priority, event.priority_reason) for event in w.seen(ev.CallQueued)}
+        assert told == {"call_1.1": (5, "the queue's own"), "call_2.1": (1, "VIP"), "call_3.1": (2, "outage")}
+        assert w.core.engine.state.calls[CallId("call_3.1")].attributes == (("reason", "outage"),)
+        # Back after control was lost: by the same rules in the same place.
+        kept = channels[2].state
+        channels[2].cut()
+        await w.settle()
+        w.caller("3.1", stage="waiting", queue="support", queued_at=START, ivr_session=kept["ivr_session"])
+        await w.settle()
+        assert len(w.seen(ev.CallQueued)) == 4
+        assert w.seen(ev.CallQueued)[-1].priority_reason == "outage"
 
 
 async def test_an_unknown_caller_is_asked_of_a_service(tmp_path: Path) -> None:

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from acd.domain.changes import calls, people, recording, talks, waiting
+from acd.domain.changes import calls, fallback, people, recording, talks, waiting
 
-CHANGES = {**people.CHANGES, **calls.CHANGES, **waiting.CHANGES, **talks.CHANGES, **recording.CHANGES}
+CHANGES = {
+    **people.CHANGES,
+    **calls.CHANGES,
+    **waiting.CHANGES,
+    **talks.CHANGES,
+    **fallback.CHANGES,
+    **recording.CHANGES,
+}

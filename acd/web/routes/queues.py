@@ -18,6 +18,7 @@ class CallInProgress(msgspec.Struct, frozen=True, kw_only=True):
     stage: str
     queue: str | None
     priority: int
+    priority_reason: str  # what made it so
     number: str
     caller_name: str
     contact_names: list[str]
@@ -39,6 +40,8 @@ class WhyWaiting(msgspec.Struct, frozen=True, kw_only=True):
     call_id: str
     reasons: list[str]
     obstacles: list[Obstacle]
+    priority: int  # now, a routing step considered
+    priority_reason: str
     position: int | None
     expected_wait_seconds: float | None
     step: int
@@ -90,6 +93,8 @@ async def show_why_waiting(exchange: Exchange[NoBody]) -> WhyWaiting:
         call_id=call_id,
         reasons=list(reasons),
         obstacles=list(outlook.obstacles),
+        priority=outlook.priority,
+        priority_reason=outlook.priority_reason,
         position=outlook.position,
         expected_wait_seconds=outlook.expected_wait_seconds,
         step=outlook.step,
@@ -103,6 +108,7 @@ def _in_progress(call: Call) -> CallInProgress:
         stage=call.stage,
         queue=call.queue,
         priority=call.priority,
+        priority_reason=call.priority_reason,
         number=call.caller.number,
         caller_name=call.caller.name,
         contact_names=[contact.name for contact in call.caller.contacts],

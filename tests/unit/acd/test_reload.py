@@ -103,6 +103,20 @@ async def test_a_bad_site_changes_nothing(
         assert desk.commands == []
 
 
+async def test_a_calendar_that_changes_reaches_queues_and_menus_alike(desk: Desk) -> None:
+    desk.overrides["queues"] = {"support": {"hours": "office"}}
+    async with desk.reloader() as (live, reloader):
+        week = {"monday": ["08:00-12:00"]}
+        desk.overrides["calendars"] = {"office": {"time_zone": "Europe/Paris", "week": week}}
+        await reloader.reload()
+        (command,) = desk.commands
+        assert isinstance(command, ConfigureQueues)
+        (support,) = (policy for policy in command.queues if policy.name == "support")
+        menus = live.route_of("100").flow.calendars["office"]
+        assert support.hours == menus.hours
+        assert [len(windows) for windows in menus.hours.week] == [1, 0, 0, 0, 0, 0, 0]
+
+
 async def test_queues_come_at_once_and_go_at_the_next_start(desk: Desk) -> None:
     async with desk.reloader() as (_, reloader):
         vip = {

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from acd.domain.ids import QueueName, agent_id_of
+from acd.domain.priorities import PriorityRule
 from acd.domain.queue import Overflow, OverflowCause, PreferredBy, PreferredRing, ReservePolicy, RoutingRules
 from acd.routing_site import taste_of
 from acd.settings import Settings, load_settings
@@ -17,15 +18,20 @@ from routing import AgentChoice, ItemChoice, Taste
 from routing.relaxation import Step
 
 SITE = """
+calendars:
+  office:
+    time_zone: Europe/Paris
+    week: {monday: ["08:00-12:00", "13:00-18:00"], sunday: ["20:00-24:00"]}
+    holidays: {country: FR}
+    exceptions: {"2026-12-24": ["08:00-12:00"]}
 routing:
   item_choice: greatest_need
   priority_worth_seconds: 60
   seed: 7
-  calendars:
-    office:
-      zone: Europe/Paris
-      week: {mon: ["08:00-12:00", "13:00-18:00"], sun: ["20:00-24:00"]}
-      special: {2026-12-25: []}
+  priorities:
+    - {name: VIP, vip: true, priority: 1}
+    - {name: outage, menu: {reason: [outage, incident]}, ticket_priority: urgent, priority: 2}
+    - {name: ITIL, contract: [gold], impact_urgency: {high: {high: 1, low: 3}}}
   agents:
     alice: {prefers: [orders, support]}
     bruno: {allocation: {support: 70, orders: 30}}
@@ -44,6 +50,7 @@ queues:
       - {after_seconds: 60, drop: [network], groups: [second_line], priority: 2, at_once_if_nobody: false}
       - {after_seconds: 120, queue: orders}
     reserve: {group: second_line, call_up_waiting: 10, call_up_wait_seconds: 60, stand_down_waiting: 3}
+    priorities: [{name: Acme, organisation: Acme, priority: 0}]
     hours: office
     overflow:
       - {when: closed, announcement: {fr: "Fermé.", en: "Closed."}}
@@ -62,6 +69,17 @@ def test_yaml_becomes_what_the_engine_takes(tmp_path: Path) -> None:
     support = next(policy for policy in site.queue_policies() if policy.name == "support")
     assert (support.requirements, support.none_of) == ((("network", 3), ("support", 1)), (("trainee", 1),))
     assert support.any_of == ((("en", 2), ("fr", 1)),)
+    assert support.priorities == (
+        PriorityRule(name="Acme", priority=0, organisations=("Acme",)),
+        PriorityRule(name="VIP", priority=1, vip=True),
+        PriorityRule(
+            name="outage",
+            priority=2,
+            attributes=(("reason", ("outage", "incident")),),
+            ticket_priorities=("urgent",),
+        ),
+        PriorityRule(name="ITIL", contracts=("gold",), table=(("high", "high", 1), ("high", "low", 3))),
+    )
     assert (support.agent_choice, support.most_in_a_row) == (AgentChoice.LEAST_PROFICIENT, 3)
     assert support.preferred == (
         PreferredRing(by=PreferredBy.TICKET_OWNER, reserve_time=timedelta(seconds=20)),
@@ -89,7 +107,7 @@ def test_yaml_becomes_what_the_engine_takes(tmp_path: Path) -> None:
     assert [prompt.text for prompt in site.prompts()][-2:] == ["Fermé.", "Closed."]
 
 
-def test_calendars_become_opening_hours(tmp_path: Path) -> None:
+def test_queues_open_and_close_by_the_same_calendars_as_menus(tmp_path: Path) -> None:
     site = load_site(settings_of(tmp_path, SITE))
     hours = next(policy.hours for policy in site.queue_policies() if policy.name == "support")
     assert hours is not None
@@ -103,7 +121,17 @@ def test_calendars_become_opening_hours(tmp_path: Path) -> None:
         False,
     ]
     assert hours.is_open(datetime(2026, 11, 22, 22, 59, tzinfo=UTC))  # Sunday until midnight
-    assert [special.day for special in hours.special] == [date(2026, 12, 25)]
+    assert hours.status(datetime(2026, 12, 25, 9, tzinfo=UTC)) == "holiday"
+    assert hours.is_open(datetime(2026, 12, 24, 10, tzinfo=UTC))
+
+
+def test_the_calendars_of_queues_have_moved_and_the_old_key_says_where(tmp_path: Path) -> None:
+    text = "routing:\n  calendars:\n    office: {zone: Europe/Paris, week: {mon: []}}\n"
+    with pytest.raises(ConfigurationError) as refusal:
+        settings_of(tmp_path, text)
+    (problem,) = refusal.value.problems
+    assert (problem.line, problem.column) == (2, 3)
+    assert "stand at the top, under `calendars`" in problem.message
 
 
 @pytest.mark.parametrize(
@@ -120,15 +148,18 @@ def test_calendars_become_opening_hours(tmp_path: Path) -> None:
         ("after_seconds: 60", "after_seconds: 10", "a step cannot come before the one above it"),
         ("hours: office", "hours: ofice", "there is no calendar `ofice`; did you mean `office`?"),
         ("    hours: office\n", "", "the queue has no `hours`: it is never closed"),
-        ("zone: Europe/Paris", "zone: Europe/Prais", "there is no such time zone"),
-        ("13:00-18:00", "13:00-12:00", "a window ends after it begins"),
-        ("08:00-12:00", "8h-12h", "a window is written `08:00-18:00`"),
+        ("zone: Europe/Paris", "zone: Europe/Prais", "unknown time zone `Europe/Prais`"),
+        ('monday: ["08:00-12:00', 'monday: ["8h-12h', "no window: write it as 08:00-12:30"),
+        ("{country: FR}", "{country: FX}", "no holidays are known for the country `FX`"),
         ("support: 70", "support: 60", "the percentages must add up to 100"),
         ("limit: 20, ", "", "`limit` goes with too_many_waiting"),
         ("stand_down_waiting: 3", "stand_down_waiting: 10", "stand_down_waiting must be below call_up_waiting"),
         ("agents: [alice], for", "for", "`agents` goes with `by: named`"),
-        ("limit: 20, queue: orders", "limit: 20", "give a queue to go to, or an announcement"),
+        ("limit: 20, queue: orders", "limit: 20", "give a queue to go to, a flow to go on in, or"),
         ("levels: {network: 1}, if_wait_over_seconds: 90", "if_wait_over_seconds: 90", "a step changes something"),
+        ("vip: true, ", "", "say whose it is"),
+        ("vip: true, priority: 1", "vip: true", "give `priority`, or `impact_urgency`"),
+        ("ticket_priority: urgent", "ticket_priority: urgnet", "ticket_priority"),
         ("when: closed", "when: clsoed", "closed"),
     ],
 )
@@ -171,3 +202,25 @@ queues:
     ]
     one_way = text.replace("queue: support}", "anyone: true}")
     assert settings_of(tmp_path, one_way).queues["night"].steps[0].anyone
+
+
+def test_a_rule_by_an_attribute_that_no_menu_sets_is_warned_of(tmp_path: Path) -> None:
+    flow = """
+flow: night
+languages: [fr]
+start: note
+fallback: support
+nodes:
+  note: {kind: set, attributes: {reason: outage}, next: support}
+  support: {kind: queue, queue: support}
+"""
+    (tmp_path / "night.yaml").write_text(flow, "utf-8")
+    rules = "{name: outage, menu: {reason: outage}, priority: 1}, {name: x, menu: {raeson: a}, priority: 2}"
+    text = f"""
+flows: [night.yaml]
+numbers: {{"100": {{flow: night}}}}
+routing: {{priorities: [{rules}]}}
+"""
+    told = [warning.message for warning in load_site(settings_of(tmp_path, text)).warnings]
+    assert "`x`: no menu sets the attribute `raeson`; did you mean `reason`?" in told
+    assert not any("`outage`" in each for each in told)

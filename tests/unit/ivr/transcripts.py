@@ -6,6 +6,7 @@
 > played                a prompt ended            > gone          the caller hung up
 > known vip open_tickets=3 site=Lyon              what the desk says (a word alone: yes)
 > found name=value ...  > failed                  the answer to a lookup
+> joined done           a transfer, and what came of it
 @ 2026-12-25T10:00+01:00                          from now on it is that time
 """
 
@@ -15,6 +16,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from ivr.hand_over import Transfer, TransferResult
 from ivr.interpreter import advance, begin, dump, resume, step_of
 from ivr.model import (
     CallerFacts,
@@ -78,6 +80,8 @@ def walk(
 def input_of(act: str) -> Input:
     if act in _WORDS:
         return _WORDS[act]
+    if act.startswith("joined "):
+        return TransferResult(act.removeprefix("joined "))  # type: ignore[arg-type]
     if act.startswith("ok "):
         return CheckResult(True, act.removeprefix("ok "))
     if act.startswith("known"):
@@ -114,6 +118,8 @@ def written(step: Step) -> str:
             skills = f" skills {dict(step.skills)}" if step.skills else ""
             noted = f" {dict(step.attributes)}" if step.attributes else ""
             return f"queue {step.queue} {step.language}{priority}{skills}{noted}"
+        case Transfer():
+            return f"transfer {step.to} for {step.timeout.total_seconds():g}s"
         case HangUp():
             return f"hang up: {step.reason}"
 

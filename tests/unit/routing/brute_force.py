@@ -71,7 +71,7 @@ class Model:
         worth = self.rules.priority_worth_seconds
         if worth is None:
             return (item.priority, item.queued_at, item.item_id)
-        return (0, item.queued_at + worth * item.priority, item.item_id)
+        return (0, item.queued_at + worth * (item.priority - 5), item.item_id)
 
     def agent_for(self, item: WorkItem) -> Candidate | None:
         if item.only:

@@ -138,6 +138,18 @@ def test_greatest_need_measures_each_wait_against_its_queues_own_target() -> Non
     assert chosen_item(pool, now=71.0) == "quick"  # 61/60 against 11/10
 
 
+def test_with_ageing_greatest_need_still_goes_by_each_queues_own_target() -> None:
+    """Priorities turned into age must not turn need round: of two normal calls the one nearer its target goes first."""
+    items = [item("slow", at=10.0, queue="slow"), item("quick", at=60.0, queue="quick")]
+    rules = PoolRules(item_choice=ItemChoice.GREATEST_NEED, priority_worth_seconds=300)
+    queues = {"slow": QueueRules(target_seconds=60), "quick": QueueRules(target_seconds=10)}
+    pool = pool_of(items, [Candidate("alice", (), 0.0)], rules, **queues)
+    assert chosen_item(pool, now=61.0) == "slow"
+    assert chosen_item(pool, now=71.0) == "quick"
+    pool.add_item(item("important", at=71.0, queue="slow", priority=4))
+    assert chosen_item(pool, now=71.0) == "important"
+
+
 def test_an_agent_may_prefer_queues_or_take_shares_of_them() -> None:
     """Avaya's percent allocation."""
     items = [item("a", at=1.0, queue="a"), item("b", at=2.0, queue="b"), item("c", at=0.0, queue="c")]

@@ -40,17 +40,22 @@ class SegmentWatch:
                 case ev.CallStarted():
                     self._began[event.call_id] = event.started_at
                 case ev.TalkAdopted():
-                    self._began[event.call.call_id] = min(event.call.started_at, event.call.answered_at or event.at)
+                    began = min(event.call.started_at, event.call.answered_at or event.at)
+                    self._began.setdefault(event.call.call_id, began)
                     self._happened[event.call.call_id, SegmentKind.TALKING] += 1
                 case ev.CallReserved():
                     self._happened[event.call_id, SegmentKind.RINGING] += 1
                 case ev.ReservationAccepted():
                     self._happened[event.call_id, SegmentKind.TALKING] += 1
+                case ev.CallServedElsewhere():
+                    self._began.setdefault(event.call_id, event.call.started_at)
+                    self._happened[event.call_id, SegmentKind.TALKING] += event.call.is_answered
             self.book.hear([event])
             timelines, agents = self.book.take_changed()
             for timeline in timelines:
                 if timeline.is_over:
-                    self._is_whole(timeline, event.at)
+                    ended_at = event.call.ended_at if isinstance(event, ev.CallServedElsewhere) else event.at
+                    self._is_whole(timeline, ended_at or event.at)
             for segment in agents:
                 shift = self._shifts.setdefault((segment.agent_id, segment.shift_at), {})
                 shift[segment.position] = segment
@@ -79,6 +84,7 @@ class SegmentWatch:
     def _is_whole(self, timeline: Timeline, at: datetime) -> None:
         """From the first ring to the end, and as many rings and talks as happened."""
         self._follow_each_other(timeline.segments, self._began.pop(timeline.call_id))
+        at = max(at, timeline.segments[-1].begins_at)  # what is told of late cannot end before it was seen
         assert timeline.segments[-1].ends_at == at
         counted = Counter(segment.kind for segment in timeline.segments)
         assert counted[SegmentKind.TALKING] == self._happened.pop((timeline.call_id, SegmentKind.TALKING), 0)

@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec import Raw
+from msgspec.json import encode
 from msgspec.structs import replace
 
 from acd.domain import commands as cmd
@@ -32,6 +34,7 @@ from acd.domain.ids import (
 )
 from acd.domain.journal_format import decode_event, encode_event
 from acd.domain.metrics import QueueStatistics
+from acd.domain.picture import pieces_of, restore
 from acd.domain.queue import (
     Overflow,
     OverflowCause,
@@ -98,7 +101,9 @@ DOOR = replace(
     overflow=(
         Overflow(cause=OverflowCause.NOBODY_LOGGED_IN, announcement=(("fr", "Fermé."),)),
         Overflow(cause=OverflowCause.TOO_MANY_WAITING, limit=1, queue=QueueName("support")),
+        Overflow(cause=OverflowCause.NOBODY_ABLE, flow="elsewhere"),
     ),
+    steps=(Step(after=timedelta(seconds=25), flow="elsewhere"),),
 )
 SITE = (RICH, ORDERS_POLICY, DOOR)
 
@@ -140,6 +145,8 @@ class AnyDay(RuleBasedStateMachine):
         self.accepted.update(event.call.call_id for event in decision.events if isinstance(event, ev.TalkAdopted))
         self.recorded.update(e.recording_id for e in decision.events if isinstance(e, ev.RecordingStarted))
         self.recorded.subtract(e.recording_id for e in decision.events if isinstance(e, ev.RecordingStopped))
+        served = [event for event in decision.events if isinstance(event, ev.CallServedElsewhere)]
+        self.accepted.update(event.call_id for event in served if event.call.is_answered)
         for effect in decision.effects:
             self.carry_out(effect)
         return True
@@ -249,7 +256,21 @@ class AnyDay(RuleBasedStateMachine):
     @rule(linkedid=LINKEDIDS, agent=AGENTS, queue=QUEUES, attempts=st.integers(0, 2))
     def find_a_talk_under_way(self, linkedid: str, agent: AgentId, queue: QueueName, attempts: int) -> None:
         """After a restart of the service, or said by mistake."""
-        call = Call(
+        self.give(cmd.AdoptTalk(call=self._found(linkedid, agent, queue, attempts)))
+
+    @rule(linkedid=LINKEDIDS, agent=AGENTS, queue=QUEUES, answered=st.booleans(), over=st.booleans())
+    def served_by_the_fallback_queue(
+        self, linkedid: str, agent: AgentId, queue: QueueName, answered: bool, over: bool
+    ) -> None:
+        call = self._found(linkedid, agent, queue, 0)
+        if over:
+            answered_at = self.now - timedelta(seconds=40) if answered else None
+            self.give(cmd.AccountForCall(call=replace(call, answered_at=answered_at, ended_at=self.now)))
+        else:
+            self.give(cmd.AdoptServedTalk(call=replace(call, answered_at=self.now - timedelta(seconds=40))))
+
+    def _found(self, linkedid: str, agent: AgentId, queue: QueueName, attempts: int) -> Call:
+        return Call(
             call_id=call_id_of(linkedid),
             linkedid=linkedid,
             channel="channel",
@@ -262,7 +283,6 @@ class AnyDay(RuleBasedStateMachine):
             attempts=attempts,
             queued_at=self.now - timedelta(seconds=50),
         )
-        self.give(cmd.AdoptTalk(call=call))
 
     @rule(call=CALLS)
     def walk_the_menu(self, call: CallId) -> None:
@@ -367,15 +387,38 @@ class AnyDay(RuleBasedStateMachine):
         assert set(state.pool._present) == present
 
     @invariant()
+    def timers_follow_from_the_state(self) -> None:
+        """After a restart nobody else remembers them. What goes on without need says so by its kind."""
+        told = {timer.key: (timer.due_at, timer.command) for timer in self.engine.timers(self.now)}
+        needless = {key for key in self.timers if key.startswith(("step:", "reserve:"))} - told.keys()
+        assert self.timers.keys() - needless == told.keys()
+        for key, (due_at, command) in told.items():
+            assert self.timers[key][1] == command
+            is_early = key.startswith("reserve:") and self.timers[key][0] < due_at  # it looks, and waits on
+            assert self.timers[key][0] == due_at or is_early, key
+
+    @invariant()
     def whoever_may_get_stuck_has_a_timer(self) -> None:
         state = self.engine.state
-        offers = {f"offer:{call.reservation_id}" for call in state.calls.values() if call.stage is CallStage.RESERVED}
-        wrap_ups = {f"wrap_up:{agent.agent_id}" for agent in state.agents.values() if agent.state is AgentState.WRAP_UP}
-        kept_later = {key for key in self.timers if key.startswith(("step:", "reserve:"))}
-        assert set(self.timers) - kept_later == offers | wrap_ups
         for call in state.calls.values():
+            if call.stage is CallStage.RESERVED:
+                assert f"offer:{call.reservation_id}" in self.timers
             if call.stage is CallStage.WAITING and (call.is_kept or call.step + 1 < len(state.stages_of(call))):
                 assert f"step:{call.call_id}" in self.timers, call
+        for agent in state.agents.values():
+            if agent.state is AgentState.WRAP_UP:
+                assert f"wrap_up:{agent.agent_id}" in self.timers
+
+    @invariant()
+    def a_picture_tells_all_of_it(self) -> None:
+        again = State()
+        restore(again, [Raw(encode(piece)) for piece in pieces_of(self.engine.state)])
+        assert picture(again) == picture(self.engine.state)
+        assert again.pool._idle == self.engine.state.pool._idle
+        assert again.pool._items == self.engine.state.pool._items
+        statistics = QueueStatistics()
+        statistics.restore([Raw(encode(piece)) for piece in self.statistics.picture()])
+        assert vars(statistics) == vars(self.statistics)
 
     @invariant()
     def the_standby_agrees(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 import pytest
@@ -14,7 +14,6 @@ from acd.domain.call import Call, IvrStep, Reason, Result, Ring, Termination
 from acd.domain.caller import Caller, CallerContext, Certainty, ContactCard, RecentCallCard, TicketCard
 from acd.domain.ids import QueueName, agent_id_of, call_id_of, recording_id_of, reservation_id_of
 from acd.domain.journal_format import decode_event, encode_event
-from acd.domain.opening import OpeningHours, SpecialDay, Window
 from acd.domain.queue import (
     Overflow,
     OverflowCause,
@@ -25,6 +24,7 @@ from acd.domain.queue import (
     ReservePolicy,
     RoutingRules,
 )
+from ivr.opening import ExceptionalDay, OpeningHours, Window
 from routing import AgentChoice, ItemChoice, Taste
 from routing.relaxation import Step
 
@@ -62,13 +62,26 @@ POLICY = QueuePolicy(
     preferred=(PreferredRing(by=PreferredBy.NAMED, reserve_time=timedelta(seconds=9), agents=(AGENT,)),),
     reserve=ReservePolicy(group="second", call_up_waiting=9, call_up_wait=timedelta(minutes=1)),
     hours=OpeningHours(
-        zone="Europe/Paris",
-        week=((Window(time(8), time(18)),),) * 7,
-        special=(SpecialDay(date(2026, 12, 25)),),
+        time_zone="Europe/Paris",
+        week=((Window(480, 1080),),) * 7,
+        exceptions=(ExceptionalDay(date(2026, 12, 24), (Window(600, 1560),)), ExceptionalDay(date(2026, 12, 25), ())),
+        country="FR",
     ),
     overflow=(Overflow(cause=OverflowCause.CLOSED, announcement=(("fr", HOSTILE),)),),
 )
 OFFER = {"at": AT, "call_id": CALL, "queue": QUEUE, "reservation_id": RESERVATION, "agent_id": AGENT}
+WHOLE_CALL = Call(
+    call_id=CALL,
+    linkedid="1.1",
+    channel="",
+    called_number="100",
+    caller=CALLER,
+    started_at=AT,
+    changed_at=AT,
+    context=CONTEXT,
+    ivr_path=(IvrStep("main", "1", "incident"),),
+    termination=Termination(Result.ANSWERED, Reason.AGENT_HUNG_UP),
+)
 EVENTS: list[ev.Event] = [
     ev.QueuesConfigured(
         at=AT,
@@ -139,23 +152,9 @@ EVENTS: list[ev.Event] = [
     ev.ReservationTimedOut(**OFFER),  # type: ignore[arg-type]
     ev.ReservationRescinded(**OFFER, cause="phone_busy"),  # type: ignore[arg-type]
     ev.ReservationCanceled(**OFFER),  # type: ignore[arg-type]
-    ev.TalkAdopted(
-        at=AT,
-        call=Call(
-            call_id=CALL,
-            linkedid="1.1",
-            channel="",
-            called_number="100",
-            caller=CALLER,
-            started_at=AT,
-            changed_at=AT,
-            context=CONTEXT,
-            ivr_path=(IvrStep("main", "1", "incident"),),
-            termination=Termination(Result.ANSWERED, Reason.AGENT_HUNG_UP),
-        ),
-        agent_id=AGENT,
-        after_call=AfterCall(AgentState.LOGGED_OUT),
-    ),
+    ev.TalkAdopted(at=AT, call=WHOLE_CALL, agent_id=AGENT, after_call=AfterCall(AgentState.LOGGED_OUT)),
+    ev.TalkAdopted(at=AT, call=WHOLE_CALL, agent_id=AGENT, after_call=None, wait_seconds=0.5),
+    ev.CallServedElsewhere(at=AT, call_id=CALL, call=WHOLE_CALL, wait_seconds=70.25),
     ev.TalkEnded(at=AT, call_id=CALL, queue=QUEUE, agent_id=AGENT, talk_seconds=0.000001),
     ev.WrapUpStarted(at=AT, agent_id=AGENT, call_id=CALL, until=AT + timedelta(seconds=30)),
     ev.WrapUpEnded(at=AT, agent_id=AGENT, call_id=CALL, queue=QUEUE, by_agent=False, wrap_up_seconds=1e6),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from msgspec.structs import replace
@@ -15,7 +15,6 @@ from acd.domain.call import CallStage, Reason, Result
 from acd.domain.caller import Caller, CallerContext, RecentCallCard, TicketCard
 from acd.domain.errors import WrongStateError
 from acd.domain.ids import CallId, QueueName, agent_id_of, call_id_of
-from acd.domain.opening import OpeningHours, Window
 from acd.domain.queue import (
     Overflow,
     OverflowCause,
@@ -25,6 +24,7 @@ from acd.domain.queue import (
     ReservePolicy,
     RoutingRules,
 )
+from ivr.opening import OpeningHours, Window
 from routing import AgentChoice, ItemChoice, Taste
 from routing.relaxation import Step
 from tests.unit.acd.domain.floor import ALICE, BOB, FIRST, ORDERS, START, SUPPORT, Floor, policy, profile
@@ -416,7 +416,7 @@ def test_weighted_random_is_in_proportion_and_the_same_every_time() -> None:
 
 # admission -----------------------------------------------------------------------------------------------------
 
-OFFICE = OpeningHours(zone="Europe/Paris", week=((Window(time(8), time(10, 30)),),) * 5 + ((),) * 2)
+OFFICE = OpeningHours(time_zone="Europe/Paris", week=((Window(480, 630),),) * 5 + ((),) * 2, country="FR")
 SORRY = (("en", "Closed."), ("fr", "Fermé."))
 
 
@@ -468,6 +468,19 @@ def test_a_queue_over_its_limit_sends_new_calls_to_another(cause: OverflowCause,
     assert floor.call().queue == ORDERS
     (overflowed,) = floor.seen(ev.CallOverflowed)
     assert (overflowed.queue, overflowed.cause, overflowed.to_queue) == (SUPPORT, cause, ORDERS)
+
+
+def test_a_holiday_is_closed_and_may_be_told_in_words_of_its_own() -> None:
+    def turned_away(*causes: OverflowCause) -> list[str]:
+        rules = tuple(Overflow(cause=cause, announcement=SORRY) for cause in causes)
+        floor = VirtualFloor(replace(policy("support", support=1), overflow=rules, hours=OFFICE))
+        for day in (datetime(2026, 12, 24, 9, tzinfo=UTC), datetime(2026, 12, 25, 9, tzinfo=UTC)):
+            floor.now = day
+            floor.queue(f"{day.day}.1")
+        return [event.cause for event in floor.seen(ev.CallOverflowed)]
+
+    assert turned_away(OverflowCause.CLOSED) == ["closed"]
+    assert turned_away(OverflowCause.HOLIDAY, OverflowCause.CLOSED) == ["holiday"]
 
 
 def test_under_its_limits_a_queue_takes_the_call() -> None:

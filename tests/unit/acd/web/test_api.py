@@ -140,6 +140,8 @@ async def test_supervisors_see_queues_agents_and_calls(browse: Browse, world: We
         "call_id": waiting,
         "reasons": ["Alice Martin: talking"],
         "obstacles": [{"reason": "talking", "count": 1, "agents": ["Alice Martin"]}],
+        "priority": 5,
+        "priority_reason": "the queue's own",
         "position": 1,
         "expected_wait_seconds": None,
         "step": 0,
