@@ -36,6 +36,7 @@ from acd.adapters.control import control_socket
 from acd.adapters.desk import TicketingDesk
 from acd.adapters.lookups import open_lookups
 from acd.adapters.prompts import PromptLibrary
+from acd.adapters.store.audit import SqlAuditLog
 from acd.adapters.store.users import SqlUserDirectory
 from acd.domain import effects as fx
 from acd.domain.agent import AgentProfile
@@ -56,8 +57,10 @@ from acd.service.fallback import Fallback
 from acd.service.hand_over import HandOverServices
 from acd.service.ivr_figures import IvrFigures
 from acd.service.menu import MenuServices
+from acd.service.notices import Notices
 from acd.service.ports import Clock, Desk, Journal, Lookups, Prompts, Role, Telephony, TelephonyError, Timers, User
 from acd.service.screens import ScheduleFlush, Screens
+from acd.service.supervision import Supervision
 from acd.service.switchboard import Switchboard
 from acd.service.tasks import BackgroundTasks
 from acd.settings import Settings
@@ -138,7 +141,9 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
     dispatcher.add_listener(ports.journal.append)
     dispatcher.add_listener(statistics.hear)
     dispatcher.add_listener(ivr_figures.hear)
+    notices = Notices(engine.state, screens)
     dispatcher.add_listener(screens.hear)  # the screen-pop goes out here, before the effect rings the phone
+    dispatcher.add_listener(notices.hear)
 
     dispatcher.carry_out(fx.RingAgent, switchboard.ring)
     dispatcher.carry_out(fx.TurnAway, switchboard.turn_away)
@@ -261,6 +266,7 @@ async def open_guichet(
                 screens=core.screens,
                 why_waiting=core.engine.why_waiting,
                 outlook=core.engine.outlook,
+                supervision=Supervision(core.dispatcher, SqlAuditLog(database), clock, prompts, users),
                 users=users,
                 desk=desk,
                 clock=clock,

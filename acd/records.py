@@ -13,9 +13,11 @@ import structlog
 from acd.adapters.asterisk.ami import AmiLink
 from acd.adapters.asterisk.recorder import AmiRecorder
 from acd.adapters.recordings import FolderShelf
+from acd.adapters.store.audit import SqlAuditLog
 from acd.adapters.store.records import SqlRecordingStore, SqlSegmentStore
 from acd.domain import effects as fx
 from acd.domain.segments import SegmentBook
+from acd.service.audit import AuditLog, Deed, audited
 from acd.service.dispatcher import Dispatcher
 from acd.service.ports import Clock
 from acd.service.record_writer import RecordWriter
@@ -100,6 +102,20 @@ def recording_rules(settings: Settings) -> RecordingRules:
     )
 
 
+def noted_by(audit: AuditLog, clock: Clock) -> Callable[[str, Recording], Awaitable[None]]:
+    async def note(login: str, recording: Recording) -> None:
+        deed = Deed(
+            who=login,
+            action="recording.listen",
+            subject=recording.recording_id,
+            details={"call_id": recording.call_id, "queue": recording.queue, "agent_id": recording.agent_id or ""},
+        )
+        async with audited(audit, deed, clock.now()):
+            pass  # written before the first byte goes out
+
+    return note
+
+
 @asynccontextmanager
 async def open_records(
     live: LiveSite,
@@ -124,7 +140,7 @@ async def open_records(
             shelf=FolderShelf(folder),
             recorder=AmiRecorder(link, settings.recording.asterisk_folder or folder.absolute()),
             rules=lambda: recording_rules(live.site.settings),
-            note_listening=_log_listening,
+            note_listening=noted_by(SqlAuditLog(database), clock),
         ),
     )
     tasks.start(records.writer.run(), "record_writer")
@@ -137,7 +153,3 @@ async def open_records(
                 await records.writer.drain()
         except TimeoutError:
             log.critical("segments_not_written", pending=len(records.writer))
-
-
-async def _log_listening(login: str, recording: Recording) -> None:
-    log.info("recording_heard", login=login, recording_id=recording.recording_id)

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator, model_validator
 
 from acd.callback_settings import OutgoingSettings
+from acd.people_settings import PeopleSettings
 from acd.queue_settings import QueueSettings, RoutingSettings
 from acd.record_settings import RecordingSettings
 from acd.routing_site import check_routing, refuse_what_has_moved
@@ -181,6 +182,7 @@ class Settings(Section):
     numbers: Mapping[Annotated[str, Field(pattern=r"^\+?[0-9]{1,18}$")], NumberSettings]
     queues: Mapping[Name, QueueSettings]
     routing: RoutingSettings = RoutingSettings()
+    people: PeopleSettings = PeopleSettings()
     outgoing: OutgoingSettings = OutgoingSettings()
     calendars: Mapping[MenuName, Calendar] = {}
     lookups: Mapping[MenuName, LookupSettings] = {}

@@ -3,6 +3,10 @@
 ├── UnknownAgentError
 ├── UnknownCallError
 ├── UnknownQueueError
+├── UnknownReasonError        422
+├── UnknownWrapUpCodeError    422
+├── WrapUpCodeRequiredError   422
+├── WrapUpLimitError
 └── WrongStateError
 """
 
@@ -29,3 +33,19 @@ class WrongStateError(DomainError):
 
 class RecordingNotAllowedError(DomainError):
     error_id = "recording.not_allowed"
+
+
+class UnknownReasonError(DomainError):
+    error_id = "reason.unknown"
+
+
+class UnknownWrapUpCodeError(DomainError):
+    error_id = "wrap_up.unknown_code"
+
+
+class WrapUpCodeRequiredError(DomainError):
+    error_id = "wrap_up.code_required"
+
+
+class WrapUpLimitError(DomainError):
+    error_id = "wrap_up.limit"

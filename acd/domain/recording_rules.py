@@ -18,7 +18,7 @@ from acd.domain.turn import Rule, Turn
 
 def tend(turn: Turn) -> None:
     """What the events so far mean for recordings: a talk begins, is found, or is over while the caller stays."""
-    for event in tuple(turn.events):
+    for event in turn.events:
         match event:
             case ev.ReservationAccepted(call_id=call_id):
                 _begin_if_wanted(turn, call_id)

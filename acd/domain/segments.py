@@ -225,6 +225,8 @@ class SegmentBook:
                 book.start_wrap_up(event)
             case ev.WrapUpEnded():
                 is_over = book.end_wrap_up(event)
+            case ev.CallOverflowed(to_queue=None) if book.current.kind is SegmentKind.WAITING:
+                book.go(event.at, _Step(SegmentKind.IVR))  # back in the menus
             case ev.CallEnded():
                 is_over = book.end(event.at)
             case _:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -32,16 +32,16 @@ class Turn:
     def wish(self, effect: Effect) -> None:
         self._effects.append(effect)
 
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """What has happened so far."""
+        return tuple(self._events)
+
     def concerns(self, queue: str) -> bool:
         """Whether anything has happened so far that names this queue, or may have changed its rules."""
         return any(
             isinstance(event, QueuesConfigured) or getattr(event, "queue", None) == queue for event in self._events
         )
-
-    @property
-    def events(self) -> Sequence[Event]:
-        """What has happened so far."""
-        return self._events
 
     def decision(self) -> Decision:
         return Decision(tuple(self._events), tuple(self._effects))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -51,6 +51,12 @@ class DeskError(Exception):
     """The desk (contacts, tickets) could not be asked or written."""
 
     error_id = "desk.error"
+
+
+class PromptsError(Exception):
+    """A sound cannot be made."""
+
+    error_id = "prompt.unavailable"
 
 
 class Clock(ABC):
@@ -358,6 +364,11 @@ class Prompts(ABC):
     async def speak(self, prompts: Sequence[PromptRef], *, within: timedelta) -> None:
         """Make the sounds of values (`spoken_now`) that are not there. Returns at `within` at the latest; what could
         not be made is no error: `sounds_of` goes without it."""
+
+    @abstractmethod
+    async def prepare(self, prompts: Iterable[PromptRef]) -> Mapping[PromptRef, str]:
+        """Make the sounds of prompts that are not there; `sounds_of` has them afterwards. The path of each. Raises
+        PromptsError."""
 
 
 class Lookups(ABC):

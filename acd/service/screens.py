@@ -71,10 +71,16 @@ class Screens:
         for call in self._state.calls.values():
             if call.queue and call.stage in {CallStage.WAITING, CallStage.RESERVED}:
                 waiting.setdefault(call.queue, []).append(call)
-        now = self._clock.now()
+        now, doors = self._clock.now(), self._state.doors
         chosen = self._state.queues if names is None else [name for name in names if name in self._state.queues]
         return [
-            queue_view(self._state.queues[name], self._statistics.of(name), waiting.get(name, []), now)
+            queue_view(
+                self._state.queues[name],
+                self._statistics.of(name),
+                waiting.get(name, []),
+                now,
+                doors.get(name),
+            )
             for name in sorted(chosen)
         ]
 
