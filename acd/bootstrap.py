@@ -26,7 +26,6 @@ import structlog
 
 from acd.adapters.asterisk.ami import AmiAddress, AmiLoginRefusedError, AmiUnreachableError
 from acd.adapters.asterisk.caller import AgiCallerChannel
-from acd.adapters.asterisk.fallback import AsteriskFallbackQueues
 from acd.adapters.asterisk.fastagi import AgiSession, FastAgiServer
 from acd.adapters.asterisk.local import APOLOGY
 from acd.adapters.asterisk.telephony import AsteriskTelephony
@@ -50,21 +49,25 @@ from acd.records import open_records
 from acd.reload import Reloader, lookup_services
 from acd.routing_site import taste_of
 from acd.secrets import Secrets
+from acd.service.admission import Limits
 from acd.service.call_flow import FlowServices
 from acd.service.desk_writer import DeskWriter
 from acd.service.dispatcher import Dispatcher
-from acd.service.fallback import Fallback
 from acd.service.hand_over import HandOverServices
+from acd.service.hotline import Hotline
+from acd.service.hotline_steps import HotlineServices
+from acd.service.incidents import IncidentBoard
 from acd.service.ivr_figures import IvrFigures
 from acd.service.menu import MenuServices
 from acd.service.notices import Notices
-from acd.service.ports import Clock, Desk, Journal, Lookups, Prompts, Role, Telephony, TelephonyError, Timers, User
+from acd.service.ports import Clock, Desk, Journal, Lookups, Prompts, Role, Telephony, Timers, User
 from acd.service.screens import ScheduleFlush, Screens
 from acd.service.supervision import Supervision
 from acd.service.switchboard import Switchboard
 from acd.service.tasks import BackgroundTasks
 from acd.settings import Settings
 from acd.site import LiveSite, Site
+from acd.stability import keep_fallback, watch_over
 from acd.web.app import WebServices, build_app, serve
 from acd.web.metrics import Metrics
 from routing.model import canonical
@@ -85,6 +88,7 @@ class Ports:
     telephony: Telephony
     prompts: Prompts
     lookups: Lookups
+    hotline: Hotline
     journal: Journal
     schedule: ScheduleFlush
     tasks: BackgroundTasks
@@ -99,6 +103,7 @@ class Core:
     switchboard: Switchboard
     writer: DeskWriter
     ivr_figures: IvrFigures
+    incidents: IncidentBoard
 
 
 def build_core(live: LiveSite, ports: Ports) -> Core:
@@ -111,6 +116,9 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
     ivr_figures = IvrFigures()
     site = live.site
     timers = ports.timers(ports.clock, dispatcher.submit)
+    incidents = IncidentBoard(
+        ports.hotline.incidents, ports.prompts, ports.clock, ports.tasks, site.settings.service.zone
+    )
 
     def far_end(number: str) -> FarEnd | None:
         return live.site.outgoing.far_end(number, ports.desk.classify(number, "").e164)
@@ -126,6 +134,9 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
                 clock=ports.clock,
                 prompts=ports.prompts,
                 lookups=ports.lookups,
+                hotline=HotlineServices(
+                    submit=dispatcher.submit, clock=ports.clock, stores=ports.hotline, board=incidents
+                ),
                 zone=site.settings.service.zone,
                 hand_over=HandOverServices(submit=dispatcher.submit, far_end=far_end),
             ),
@@ -134,6 +145,7 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
             route_of=live.route_of,
             flow_named=live.flow_named,
             default_language=site.settings.service.language,
+            limits=_limits(site.settings),
         )
     )
     ports.telephony.listen(switchboard.hear)
@@ -162,6 +174,7 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
         switchboard=switchboard,
         writer=writer,
         ivr_figures=ivr_figures,
+        incidents=incidents,
     )
 
 
@@ -214,6 +227,7 @@ async def open_guichet(
         prompts = await _prepared_prompts(site)
         lookups = await stack.enter_async_context(open_lookups(lookup_services(settings.lookups)))
         journal = await stack.enter_async_context(open_journal(settings.journal.redis_url, tasks))
+        hotline = _hotline(database)
         telephony = AsteriskTelephony(
             _ami_address(site, secrets),
             clock,
@@ -231,6 +245,7 @@ async def open_guichet(
                 telephony=telephony,
                 prompts=prompts,
                 lookups=lookups,
+                hotline=hotline,
                 journal=journal,
                 schedule=_call_later,
                 tasks=tasks,
@@ -247,10 +262,12 @@ async def open_guichet(
             )
         )
         reloader = Reloader(live, read_settings or (lambda: settings), prompts, lookups, core.dispatcher.submit)
+        await core.incidents.refresh()
+        tasks.start(core.incidents.keep_fresh(), "incidents")
         await _register_agents(site, core, users)
         tasks.start(core.writer.run(), "desk_writer")
         stack.push_async_callback(_write_what_is_left, core.writer)
-        _keep_fallback(site, core, telephony, tasks)
+        fallback = keep_fallback(settings, core.dispatcher, core.switchboard, telephony, tasks)
         await stack.enter_async_context(telephony.connected())
         await _find_asterisk(site, telephony)
         # Callers come in when it is known who talks already: nobody is offered a second call.
@@ -260,6 +277,17 @@ async def open_guichet(
         metrics.watch_menus(core.ivr_figures)
         metrics.watch_desk(lambda: len(core.writer), lambda: core.writer.set_aside)
         core.dispatcher.add_listener(metrics.hear)
+        watch_over(
+            dispatcher=core.dispatcher,
+            switchboard=core.switchboard,
+            screens=core.screens,
+            telephony=telephony,
+            clock=clock,
+            metrics=metrics,
+            fallback=fallback,
+            troubles=lambda: _problems(core, telephony, journal),
+            tasks=tasks,
+        )
         app = build_app(
             WebServices(
                 dispatcher=core.dispatcher,
@@ -275,6 +303,8 @@ async def open_guichet(
                 metrics=metrics,
                 ivr_figures=core.ivr_figures,
                 records=records.access,
+                hotline=hotline,
+                incidents=core.incidents,
             )
         )
         http_port = await stack.enter_async_context(serve(app, settings.http.host, settings.http.port))
@@ -294,26 +324,13 @@ async def open_guichet(
         )
 
 
-def _keep_fallback(site: Site, core: Core, telephony: AsteriskTelephony, tasks: BackgroundTasks) -> None:
-    """Asterisk's own queues are ready for the time without this service, where the site wants them."""
-    if site.settings.asterisk.fallback.queue is None:
-        return
-    queues = AsteriskFallbackQueues(telephony.link)
-
-    async def forget(linkedid: str) -> None:
-        try:
-            await queues.forget(linkedid)
-        except TelephonyError as error:
-            log.warning("fallback_account_kept", error=str(error))  # told again after the next connection
-
-    def forget_soon(linkedid: str) -> None:
-        tasks.start(forget(linkedid), "forget_served")
-
-    core.switchboard.served_elsewhere.forget = forget_soon
-    fallback = Fallback(queues, core.engine.state)
-    core.dispatcher.add_listener(fallback.hear)
-    core.switchboard.on_live_channels = fallback.connected
-    tasks.start(fallback.run(), "fallback_queues")
+def _hotline(database: ticketing.Database) -> Hotline:
+    return Hotline(
+        incidents=ticketing.SqlMajorIncidents(database),
+        surveys=ticketing.SqlSurveys(database),
+        pins=ticketing.SqlContactPins(database),
+        requests=ticketing.SqlServiceRequests(database),
+    )
 
 
 async def _find_asterisk(site: Site, telephony: AsteriskTelephony) -> None:
@@ -350,9 +367,11 @@ async def _prepared_prompts(site: Site) -> PromptLibrary:
     """No caller waits for synthesis: everything a flow can say is there before the first call."""
     prompts = prompts_of(site)
     await prompts.prepare(site.prompts())
-    for language, text in site.settings.prompts.apology.items():
-        sound = Path(f"{await prompts.render(text, language)}.wav")
-        await asyncio.to_thread(_put_apology, sound, site.settings.data_dir / APOLOGY, language)
+    for name, sentences in (("apology", site.settings.prompts.apology), ("busy", site.settings.prompts.busy)):
+        for language, text in sentences.items():
+            sound = Path(f"{await prompts.render(text, language)}.wav")
+            place = (site.settings.data_dir / APOLOGY).with_name(name)
+            await asyncio.to_thread(_put_apology, sound, place, language)
     return prompts
 
 
@@ -361,6 +380,11 @@ def _put_apology(sound: Path, path: Path, language: str) -> None:
     target = path.parent / language / f"{path.name}.wav"
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(sound, target)
+
+
+def _limits(settings: Settings) -> Limits:
+    overload = settings.overload
+    return Limits(most_calls=overload.most_calls, most_lag=overload.most_lag_seconds, treatment=overload.treatment)
 
 
 def _ami_address(site: Site, secrets: Secrets) -> AmiAddress:

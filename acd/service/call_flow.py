@@ -23,6 +23,7 @@ from acd.domain.effects import RingAgent, TurnAway
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId, call_id_of
 from acd.domain.priorities import Attributes, attributes_asked_for
 from acd.domain.state import State
+from acd.service.admission import NO_LIMITS, Limits
 from acd.service.identification import LOOKUP_LIMIT, Identification
 from acd.service.menu import MenuServices, MenuWalk, Route, SentOn
 from acd.service.ports import (
@@ -64,6 +65,7 @@ class FlowServices:
     route_of: Callable[[str], Route]  # by called number; raises LookupError
     flow_named: Callable[[str], Route]  # raises LookupError
     default_language: str
+    limits: Limits = NO_LIMITS
 
 
 async def adopt_talk(services: FlowServices, linkedid: str, agent_id: AgentId | None = None) -> None:

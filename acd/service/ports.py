@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from acd.domain.call import Call
 from acd.domain.caller import Caller, CallerContext
@@ -190,6 +190,11 @@ class CallerChannel(ABC):
     async def finish(self) -> None:
         """Say that this call is done and hang up."""
 
+    @abstractmethod
+    async def turn_away(self, treatment: Literal["announcement", "fallback"]) -> None:
+        """The service is too busy for this caller: hand the channel back to the switch at once, for an announcement and
+        the end, or for its fallback. Control ends with it."""
+
 
 CallHandler = Callable[[CallerChannel], Awaitable[None]]
 
@@ -217,10 +222,12 @@ class CallerGone:
 
 @dataclass(frozen=True, slots=True)
 class LiveChannels:
-    """All that lives in the switch, asked for at `observed_at`, after each (re)connection to it."""
+    """All that lives in the switch, asked for at `observed_at`, after each (re)connection to it. `talking`: those in
+    which an agent talks; each is told as `LegAnswered` (or `FallbackCall`) besides."""
 
     linkedids: frozenset[str]
     observed_at: datetime
+    talking: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

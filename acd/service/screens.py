@@ -45,6 +45,7 @@ class Screens:
         self._changed_queues: set[QueueName] = set()
         self._changed_agents: set[AgentId] = set()
         self._is_flush_due = False
+        self.health: Callable[[], Any] = lambda: None  # how the service itself is
 
     # reading -------------------------------------------------------------------------------------------------
 
@@ -63,8 +64,8 @@ class Screens:
         return {"agent": self._agent_view(agent_id), "call": self._call_view(call) if call else None}
 
     def supervisor_snapshot(self) -> dict[str, Any]:
-        """`{"queues": [QueueView], "agents": [AgentView]}`."""
-        return {"queues": self.queue_views(), "agents": self.agent_views()}
+        """`{"queues": [QueueView], "agents": [AgentView], "health": HealthView | None}`."""
+        return {"queues": self.queue_views(), "agents": self.agent_views(), "health": self.health()}
 
     def queue_views(self, names: Iterable[QueueName] | None = None) -> list[QueueView]:
         waiting: dict[QueueName, list[Call]] = {}

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
@@ -22,16 +23,20 @@ from acd.domain.ids import AgentId, CallId, QueueName, agent_id_of, call_id_of
 from acd.domain.metrics import QueueStatistics
 from acd.domain.queue import QueuePolicy
 from acd.service.dispatcher import Dispatcher
+from acd.service.hotline import Hotline
+from acd.service.incidents import IncidentBoard
 from acd.service.ivr_figures import IvrFigures
 from acd.service.notices import Notices
 from acd.service.ports import Clock, Role, User
 from acd.service.screens import Screens
 from acd.service.supervision import Supervision
+from acd.service.tasks import BackgroundTasks
 from acd.settings import Settings, load_settings
 from acd.web.app import WebServices, build_app
 from acd.web.metrics import Metrics
 from tests.fakes.audit import FakeAuditLog
 from tests.fakes.desk_store import FakeDeskStore
+from tests.fakes.hotline import fake_hotline
 from tests.fakes.ports import FakePrompts
 from tests.fakes.records import FakeRecords
 from tests.fakes.users import FakeUserDirectory
@@ -74,6 +79,8 @@ class WebWorld:
     metrics: Metrics
     app: web.Application
     records: FakeRecords
+    hotline: Hotline
+    incidents: IncidentBoard
     effects: list[fx.Effect] = field(default_factory=list)
     unready: list[str] = field(default_factory=list)
 
@@ -134,6 +141,7 @@ def build_world(
     unready: list[str] = []
     effects: list[fx.Effect] = []
     records = FakeRecords(clock.now())
+    hotline = fake_hotline()
     services = WebServices(
         dispatcher=dispatcher,
         screens=screens,
@@ -148,6 +156,8 @@ def build_world(
         metrics=metrics,
         ivr_figures=IvrFigures(),
         records=records.access,
+        hotline=hotline,
+        incidents=IncidentBoard(hotline.incidents, FakePrompts(), clock, BackgroundTasks(), ZoneInfo("Europe/Paris")),
     )
     for listener in (records.book.hear, statistics.hear, screens.hear, notices.hear, metrics.hear):
         dispatcher.add_listener(listener)
@@ -180,6 +190,8 @@ def build_world(
         effects=effects,
         unready=unready,
         records=records,
+        hotline=hotline,
+        incidents=services.incidents,
     )
 
 

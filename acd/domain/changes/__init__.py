@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from acd.domain.changes import calls, fallback, people, recording, supervision, talks, waiting
+from acd.domain.changes import calls, fallback, hotline, people, recording, supervision, talks, waiting
 
 CHANGES = {
     **people.CHANGES,
     **calls.CHANGES,
     **waiting.CHANGES,
     **talks.CHANGES,
-    **supervision.CHANGES,
     **fallback.CHANGES,
     **recording.CHANGES,
+    **hotline.CHANGES,
+    **supervision.CHANGES,
 }
