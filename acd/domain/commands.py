@@ -10,7 +10,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from acd.domain.agent import AgentProfile
+from acd.domain.agent import AgentProfile, Draft
 from acd.domain.call import Call, IvrStep, Reason
 from acd.domain.caller import Caller, CallerContext
 from acd.domain.ids import AgentId, CallId, QueueName, RecordingId, ReservationId
@@ -102,6 +102,14 @@ class StopRecording(Command, frozen=True, kw_only=True):
     """What the agent has begun; what the queue wants recorded can only be paused."""
 
     agent_id: AgentId
+
+
+class KeepDraft(Command, frozen=True, kw_only=True):
+    """What the agent has typed about this call so far: if the time for the wrap-up runs out, it counts as said."""
+
+    agent_id: AgentId
+    call_id: CallId
+    draft: Draft
 
 
 # a call's way --------------------------------------------------------------------------------------------------
