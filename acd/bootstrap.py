@@ -47,6 +47,7 @@ from acd.domain.ids import agent_id_of
 from acd.domain.metrics import QueueStatistics
 from acd.domain.outgoing import FarEnd
 from acd.queue_settings import RoutingSettings
+from acd.records import open_records
 from acd.reload import Reloader, lookup_services
 from acd.routing_site import taste_of
 from acd.secrets import Secrets
@@ -265,6 +266,16 @@ async def open_guichet(
                 past=kept.past,
             ),
         )
+        records = await stack.enter_async_context(
+            open_records(
+                live,
+                dispatcher=core.dispatcher,
+                database=database,
+                link=telephony.link,
+                clock=clock,
+                tasks=tasks,
+            )
+        )
         kept.begin(core.memory.picture, tasks)
         reloader = Reloader(live, read_settings or (lambda: settings), prompts, lookups, core.dispatcher.submit)
         await core.incidents.refresh()
@@ -309,6 +320,7 @@ async def open_guichet(
                 metrics=metrics,
                 ivr_figures=core.ivr_figures,
                 flow_names=lambda: live.site.in_use,
+                records=records.access,
                 hotline=hotline,
                 incidents=core.incidents,
             )

@@ -19,11 +19,11 @@ from enum import StrEnum
 from msgspec import Struct
 
 from acd.domain.caller import Caller, CallerContext
-from acd.domain.ids import AgentId, CallId, QueueName, ReservationId
+from acd.domain.ids import AgentId, CallId, QueueName, RecordingId, ReservationId
 from acd.domain.outgoing import FarEnd
 from acd.domain.people import OfferMode
 from acd.domain.priorities import Attributes
-from acd.domain.queue import OverflowCause, PreferredBy
+from acd.domain.queue import OverflowCause, PreferredBy, RecordingMode
 from acd.domain.talk import Consult, Handover, TalkMode
 from routing.model import Requirements
 
@@ -82,6 +82,15 @@ class IvrStep(Struct, frozen=True):
     no_matches: int = 0
 
 
+class RunningRecording(Struct, frozen=True, kw_only=True):
+    """Under way in the switch, which has confirmed it."""
+
+    recording_id: RecordingId
+    mode: RecordingMode
+    started_at: datetime
+    is_paused: bool = False
+
+
 class Call(Struct, frozen=True, kw_only=True):
     call_id: CallId
     linkedid: str
@@ -133,6 +142,8 @@ class Call(Struct, frozen=True, kw_only=True):
     handovers: tuple[Handover, ...] = ()  # who had it before, oldest first
     forwarded_to: FarEnd | None = None
     ticket_number: str | None = None  # committed by an agent who had it before
+    recording: RunningRecording | None = None
+    recordings: int = 0  # begun so far
     incident_id: str = ""  # the major incident whose end they will be told
 
     @property

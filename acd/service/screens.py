@@ -158,6 +158,16 @@ class Screens:
                 | ev.CallTransferred()
             ):
                 self._tell_party(event.call_id)
+            case (
+                ev.RecordingStarted(agent_id=agent_id, call_id=call_id)
+                | ev.RecordingPaused(agent_id=agent_id, call_id=call_id)
+                | ev.RecordingResumed(agent_id=agent_id, call_id=call_id)
+                | ev.RecordingStopped(agent_id=agent_id, call_id=call_id)
+            ):
+                if agent_id in self._state.agents and (view := self._call_of(call_id)):
+                    self.agent_feed(agent_id).publish("call", view)
+            case ev.RecordingFailed():
+                self._tell_of_failure(event)
             case ev.TicketCommitted(agent_id=agent_id) if agent_id in self._state.agents:
                 self._tell_party(event.call_id)  # who has the call now goes on with this ticket
                 ticket: dict[str, Any] = {
@@ -180,6 +190,13 @@ class Screens:
             agent = self._state.agents.get(agent_id) if agent_id is not None else None
             if agent is not None and agent.call_id == call_id:
                 self.agent_feed(agent.agent_id).publish("call", self._call_view(call))
+
+    def _tell_of_failure(self, event: ev.RecordingFailed) -> None:
+        """The call goes on. The agent must know before reading out a card number; a supervisor can mend the cause."""
+        data = {"call_id": event.call_id, "queue": event.queue, "agent_id": event.agent_id, "cause": event.cause}
+        self.supervisors.publish("recording_failed", data)
+        if event.agent_id in self._state.agents:
+            self.agent_feed(event.agent_id).publish("recording_failed", data)
 
     def _flush_soon(self) -> None:
         if not self._is_flush_due and (self._changed_queues or self._changed_agents):

@@ -13,7 +13,7 @@ from acd.domain.caller import CallerContext, ContactCard
 from acd.domain.ids import AgentId
 from acd.domain.metrics import QueueFigures, average_handle_time, average_speed_of_answer, service_level
 from acd.domain.people import WrapUpPolicy
-from acd.domain.queue import Door, QueuePolicy
+from acd.domain.queue import Door, QueuePolicy, RecordingMode
 from acd.domain.talk import Handover
 
 
@@ -70,6 +70,7 @@ class CallView(Struct, frozen=True, kw_only=True):
     agent_name: str
     consult: ConsultView | None
     handovers: tuple[Handover, ...]  # who had the call before, and what they wrote
+    recording: RecordingControlView
     offer_mode: str  # ring, accept (on the screen, then the phone rings) or auto_answer
     offer_accepted_at: datetime | None
     wrap_up: WrapUpView
@@ -81,6 +82,14 @@ class ConsultView(Struct, frozen=True, kw_only=True):
     agent_id: str | None
     stage: str  # ringing, talking, parked
     started_at: datetime
+
+
+class RecordingControlView(Struct, frozen=True, kw_only=True):
+    """`state`: off (nothing is recorded), on, paused. `can_start`, `can_stop`: what the queue leaves to the agent."""
+
+    state: str
+    can_start: bool
+    can_stop: bool
 
 
 class CodeView(Struct, frozen=True, kw_only=True):
@@ -183,6 +192,7 @@ def call_view(call: Call, policy: QueuePolicy | None, agents: Mapping[AgentId, A
         agent_name=leader.profile.name if leader else "",
         consult=_consult_view(call, agents or {}),
         handovers=call.handovers,
+        recording=recording_view(call, policy),
         offer_mode=call.offer_mode,
         offer_accepted_at=call.offer_accepted_at,
         wrap_up=wrap_up_view(policy.wrap_up if policy else WrapUpPolicy()),
@@ -199,6 +209,16 @@ def _consult_view(call: Call, agents: Mapping[AgentId, Agent]) -> ConsultView | 
         agent_id=call.consult.agent_id,
         stage=call.consult.stage,
         started_at=call.consult.started_at,
+    )
+
+
+def recording_view(call: Call, policy: QueuePolicy | None) -> RecordingControlView:
+    running = call.recording
+    is_allowed = policy is not None and policy.recording.mode is not RecordingMode.OFF
+    return RecordingControlView(
+        state="off" if running is None else "paused" if running.is_paused else "on",
+        can_start=is_allowed and running is None,
+        can_stop=running is not None and running.mode is RecordingMode.ON_DEMAND,
     )
 
 

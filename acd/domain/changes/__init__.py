@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from acd.domain.changes import calls, conversation, fallback, hotline, people, supervision, talks, waiting
+from acd.domain.changes import (
+    calls,
+    conversation,
+    fallback,
+    hotline,
+    people,
+    recording,
+    supervision,
+    talks,
+    waiting,
+)
 
 CHANGES = {
     **people.CHANGES,
@@ -11,6 +21,7 @@ CHANGES = {
     **talks.CHANGES,
     **conversation.CHANGES,
     **fallback.CHANGES,
+    **recording.CHANGES,
     **hotline.CHANGES,
     **supervision.CHANGES,
 }

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _LEFT = frozenset({Result.ABANDONED, Result.SHORT_ABANDONED})
 
 
-_GOES_ON_ALONE = frozenset({CallStage.RESERVED, CallStage.TALKING, CallStage.FORWARDED})
+_GOES_ON_ALONE = frozenset({CallStage.TALKING, CallStage.FORWARDED})
 
 
 def _call_started(state: State, event: ev.CallStarted) -> None:
@@ -40,9 +40,22 @@ def _call_rejoined(state: State, event: ev.CallRejoined) -> None:
 def _call_detached(state: State, event: ev.CallDetached) -> None:
     if state.pool.has_item(event.call_id):
         state.pool.remove_item(event.call_id)
-    stage = state.calls[event.call_id].stage
-    stage = stage if stage in _GOES_ON_ALONE else CallStage.DETACHED
-    state.replace_call(event.call_id, event.at, stage=stage, is_controlled=False)
+    call = state.calls[event.call_id]
+    agent = state.agents.get(call.agent_id) if call.agent_id else None
+    is_rung = agent is not None and agent.reservation_id == call.reservation_id
+    if call.stage in _GOES_ON_ALONE or (call.stage is CallStage.RESERVED and is_rung):
+        state.replace_call(event.call_id, event.at, is_controlled=False)  # it rings, or is talked to, on its own
+        return
+    state.replace_call(
+        event.call_id,
+        event.at,
+        stage=CallStage.DETACHED,
+        is_controlled=False,
+        reservation_id=None,
+        agent_id=None,
+        offered_at=None,
+        ringing_at=None,
+    )
 
 
 def _caller_identified(state: State, event: ev.CallerIdentified) -> None:
