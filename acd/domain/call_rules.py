@@ -252,15 +252,17 @@ def _end_talk(turn: Turn, call: Call) -> None:
     arrange(turn, call, Arrangement.OVER)
 
 
-def close_talk(turn: Turn, call: Call) -> None:
-    """The agent's part is over, the wrap-up begins."""
+def close_talk(turn: Turn, call: Call, transferred: ev.CallTransferred | None = None) -> None:
+    """The agent's part is over, the wrap-up begins. `transferred`: what becomes of the caller, told in between."""
     agent_id, answered_at = call.agent_id, call.answered_at
     if agent_id is None or answered_at is None:
         return
     queue = QueueName(call.queue or "")
     seconds = (turn.now - answered_at).total_seconds()
     turn.happened(ev.TalkEnded(at=turn.now, call_id=call.call_id, queue=queue, agent_id=agent_id, talk_seconds=seconds))
-    start_wrap_up(turn, turn.state.agents[agent_id], turn.state.calls[call.call_id])
+    if transferred is not None:
+        turn.happened(transferred)
+    start_wrap_up(turn, turn.state.agents[agent_id], call)
 
 
 def end_call(turn: Turn, command: cmd.EndCall) -> None:

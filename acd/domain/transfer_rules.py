@@ -78,8 +78,7 @@ def _send(
         far_end=far_end,
         flow=to.flow,
     )
-    close_talk(turn, turn.state.calls[call.call_id])
-    turn.happened(transferred)
+    close_talk(turn, turn.state.calls[call.call_id], transferred)
     arrange(turn, before, Arrangement.AWAY)
     if to.agent_id is not None or to.queue is not None:
         _back_to_queue(turn, before, to, taker)
@@ -172,8 +171,7 @@ def hand_over(turn: Turn, call: Call, consult: Consult, *, title: str = "", note
         attempt=attempt,
         far_end=None if consulted else consult.to,
     )
-    close_talk(turn, call)
-    turn.happened(transferred)
+    close_talk(turn, call, transferred)
     arrange(turn, call, Arrangement.HANDED_OVER)
     turn.wish(fx.CancelTimer(key=consult_timer(consult)))
     turn.wish(fx.RecordInteraction(call=turn.state.calls[call.call_id]))
