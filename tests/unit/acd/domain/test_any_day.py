@@ -78,6 +78,7 @@ PEOPLE_RULES = PeopleRules(
     agent_modes=(("dave", OfferMode.AUTO_ANSWER),),
     vip_whisper=(("fr", "VIP"),),
 )
+OF_A_RING = (cmd.ReportAnswer, cmd.ReportTalkEnded, cmd.ReportNoAnswer, cmd.SettleOffer)
 RICH = replace(
     policy("support", support=1),
     agent_choice=AgentChoice.WEIGHTED_RANDOM,
@@ -287,7 +288,7 @@ class AnyDay(RuleBasedStateMachine):
     def report_anything(self, call: CallId, attempt: int, kind: type[cmd.ReportRinging]) -> None:
         self.give(kind(call_id=call, reservation_id=reservation_id_of(call, attempt)))
 
-    @rule(call=CALLS, kind=st.sampled_from([cmd.ReportAnswer, cmd.ReportTalkEnded, cmd.ReportNoAnswer]))
+    @rule(call=CALLS, kind=st.sampled_from(OF_A_RING))
     def report_of_this_ring(self, call: CallId, kind: type[cmd.ReportAnswer]) -> None:
         known = self.engine.state.calls.get(call)
         if known is not None and known.reservation_id is not None:
