@@ -18,6 +18,7 @@ from acd.domain import (
     offer_rules,
     phone_rules,
     reason_rules,
+    recording_rules,
     reserves,
     restart_rules,
     supervision,
@@ -38,6 +39,7 @@ _RULES: dict[type[cmd.Command], Rule] = {
     **call_rules.RULES,
     **waiting_rules.RULES,
     **reserves.RULES,
+    **recording_rules.RULES,
     **hotline_rules.RULES,
     **reason_rules.RULES,
     **phone_rules.RULES,
@@ -62,6 +64,7 @@ class Engine:
         """
         turn = Turn(self.state, now)
         _RULES[type(command)](turn, command)
+        recording_rules.tend(turn)
         reserves.tend(turn)
         reason_rules.tend(turn)
         return turn.decision()
