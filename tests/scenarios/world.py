@@ -105,6 +105,7 @@ class World:
                     look_every=timedelta(seconds=0.01),
                 ),
             ),
+            self.core.memory,
         )
         tasks.start(self.records.writer.run(), "record_writer")
         self.core.dispatcher.add_listener(self._hear)

@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec import Raw
-from msgspec.json import encode
+from msgspec.json import decode, encode
 from msgspec.structs import replace
 
 from acd.domain import commands as cmd
@@ -46,6 +46,7 @@ from acd.domain.queue import (
     ReservePolicy,
     RoutingRules,
 )
+from acd.domain.segments import BookPicture, SegmentBook
 from acd.domain.state import State
 from acd.domain.turn import Decision
 from routing import AgentChoice, ItemChoice, shortfalls
@@ -170,6 +171,7 @@ class AnyDay(RuleBasedStateMachine):
             self.standby.replay([event])
         self.journal += journal
         self.statistics.hear(decision.events)
+        self.book.hear(decision.events)
         self.segments.hear(decision.events)
         self.accepted.update(event.call_id for event in decision.events if isinstance(event, ev.ReservationAccepted))
         self.accepted.update(event.call.call_id for event in decision.events if isinstance(event, ev.TalkAdopted))
@@ -502,6 +504,9 @@ class AnyDay(RuleBasedStateMachine):
         statistics = QueueStatistics()
         statistics.restore([Raw(encode(piece)) for piece in self.statistics.picture()])
         assert vars(statistics) == vars(self.statistics)
+        book = SegmentBook()
+        book.restore(decode(encode(self.book.picture()), type=BookPicture))
+        assert book.picture() == self.book.picture()
 
     @invariant()
     def the_standby_agrees(self) -> None:
