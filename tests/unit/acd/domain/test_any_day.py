@@ -146,6 +146,7 @@ class AnyDay(RuleBasedStateMachine):
         self.journal: list[ev.Event] = []
         self.script: list[tuple[cmd.Command, datetime, Decision]] = []
         self.statistics = QueueStatistics()
+        self.book = SegmentBook()
         self.segments = SegmentWatch()
         self.now: datetime = START
         self.timers: dict[str, tuple[datetime, cmd.Command]] = {}
