@@ -11,6 +11,8 @@
     Lookup       LookupResult
     FindIncident IncidentFound
     AttachCaller CallerAttached
+    KeepAnswer   AnswerKept
+    RecordVoice  VoiceRecorded
     EnterQueue   nothing: the flow is over
     HangUp       nothing: the flow is over
     any          CallerGone as soon as the caller hangs up
@@ -137,12 +139,31 @@ class CallerAttached(msgspec.Struct, frozen=True, tag=True):
     ok: bool
 
 
+class AnswerKept(msgspec.Struct, frozen=True, tag=True):
+    """The answer to a KeepAnswer: it is on its way to where it is kept."""
+
+
+class VoiceRecorded(msgspec.Struct, frozen=True, tag=True):
+    """The answer to a RecordVoice. Not ok: nothing was said, or it could not be recorded."""
+
+    ok: bool
+
+
 class CallerGone(msgspec.Struct, frozen=True, tag=True):
     """The caller hung up."""
 
 
 Input: TypeAlias = (
-    Played | Digits | CheckResult | Identified | LookupResult | IncidentFound | CallerAttached | CallerGone
+    Played
+    | Digits
+    | CheckResult
+    | Identified
+    | LookupResult
+    | IncidentFound
+    | CallerAttached
+    | AnswerKept
+    | VoiceRecorded
+    | CallerGone
 )
 
 
@@ -220,6 +241,25 @@ class AttachCaller(msgspec.Struct, frozen=True, tag=True):
     incident_id: str
 
 
+class KeepAnswer(msgspec.Struct, frozen=True, tag=True):
+    """Keep what the caller says of the talk: `measure` csat (1 to 5), nps (0 to 10), resolved (yes or no); report
+    AnswerKept, without waiting for it to be written."""
+
+    measure: str
+    value: str
+
+
+class RecordVoice(msgspec.Struct, frozen=True, tag=True):
+    """Play the prompts until a key, then record what the caller says until a key, `silence` or `limit`, and keep it
+    under `name`; report VoiceRecorded."""
+
+    prompts: tuple[PromptRef, ...]
+    language: str
+    name: str
+    limit: timedelta
+    silence: timedelta
+
+
 class EnterQueue(msgspec.Struct, frozen=True, tag=True):
     """The flow is over: the caller waits in `queue`.
 
@@ -241,7 +281,19 @@ class HangUp(msgspec.Struct, frozen=True, tag=True):
     reason: str
 
 
-Step: TypeAlias = Play | Collect | Check | Identify | Lookup | FindIncident | AttachCaller | EnterQueue | HangUp
+Step: TypeAlias = (
+    Play
+    | Collect
+    | Check
+    | Identify
+    | Lookup
+    | FindIncident
+    | AttachCaller
+    | KeepAnswer
+    | RecordVoice
+    | EnterQueue
+    | HangUp
+)
 
 
 # --- session --------------------------------------------------------------------------------------------------

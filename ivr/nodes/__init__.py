@@ -21,6 +21,7 @@ from ivr.nodes.queue import Queue
 from ivr.nodes.say import Say
 from ivr.nodes.speak_ticket import SpeakTicket
 from ivr.nodes.subflow import CallFlow, Return
+from ivr.nodes.survey import AskSurvey
 
 AnyNode = Annotated[
     Menu
@@ -33,6 +34,7 @@ AnyNode = Annotated[
     | AskService
     | SpeakTicket
     | Announce
+    | AskSurvey
     | CallFlow
     | Return
     | Goto
@@ -45,6 +47,7 @@ __all__ = [
     "Announce",
     "AnyNode",
     "AskService",
+    "AskSurvey",
     "Asking",
     "Assign",
     "CallFlow",
