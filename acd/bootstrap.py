@@ -26,6 +26,7 @@ import structlog
 
 from acd.adapters.asterisk.ami import AmiAddress, AmiLoginRefusedError, AmiUnreachableError
 from acd.adapters.asterisk.caller import AgiCallerChannel
+from acd.adapters.asterisk.fallback import AsteriskFallbackQueues
 from acd.adapters.asterisk.fastagi import AgiSession, FastAgiServer
 from acd.adapters.asterisk.local import APOLOGY
 from acd.adapters.asterisk.telephony import AsteriskTelephony
@@ -42,6 +43,7 @@ from acd.domain.commands import Command, ConfigureQueues, RegisterAgent
 from acd.domain.engine import Engine
 from acd.domain.ids import agent_id_of
 from acd.domain.metrics import QueueStatistics
+from acd.domain.outgoing import FarEnd
 from acd.queue_settings import RoutingSettings
 from acd.reload import Reloader, lookup_services
 from acd.routing_site import taste_of
@@ -49,13 +51,16 @@ from acd.secrets import Secrets
 from acd.service.call_flow import FlowServices
 from acd.service.desk_writer import DeskWriter
 from acd.service.dispatcher import Dispatcher
+from acd.service.fallback import Fallback
+from acd.service.hand_over import HandOverServices
 from acd.service.hotline import Hotline
 from acd.service.hotline_steps import HotlineServices
 from acd.service.incidents import IncidentBoard
 from acd.service.ivr_figures import IvrFigures
 from acd.service.menu import MenuServices
-from acd.service.ports import Clock, Desk, Journal, Lookups, Prompts, Role, Telephony, Timers, User
+from acd.service.ports import Clock, Desk, Journal, Lookups, Prompts, Role, Telephony, TelephonyError, Timers, User
 from acd.service.screens import ScheduleFlush, Screens
+from acd.service.survey_desk import SurveyServices
 from acd.service.switchboard import Switchboard
 from acd.service.tasks import BackgroundTasks
 from acd.settings import Settings
@@ -111,6 +116,10 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
     incidents = IncidentBoard(
         ports.hotline.incidents, ports.prompts, ports.clock, ports.tasks, site.settings.service.zone
     )
+
+    def far_end(number: str) -> FarEnd | None:
+        return live.site.outgoing.far_end(number, ports.desk.classify(number, "").e164)
+
     switchboard = Switchboard(
         FlowServices(
             submit=dispatcher.submit,
@@ -123,13 +132,27 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
                 prompts=ports.prompts,
                 lookups=ports.lookups,
                 hotline=HotlineServices(
-                    submit=dispatcher.submit, clock=ports.clock, stores=ports.hotline, board=incidents
+                    submit=dispatcher.submit,
+                    clock=ports.clock,
+                    stores=ports.hotline,
+                    board=incidents,
+                    surveys=SurveyServices(
+                        submit=dispatcher.submit,
+                        clock=ports.clock,
+                        tasks=ports.tasks,
+                        store=ports.hotline.surveys,
+                        plan_of=live.survey_plan,
+                        folder=comments_folder(site),
+                    ),
+                    catalogue=live.catalogue,
                 ),
                 zone=site.settings.service.zone,
+                hand_over=HandOverServices(submit=dispatcher.submit, far_end=far_end),
             ),
             telephony=ports.telephony,
             tasks=ports.tasks,
             route_of=live.route_of,
+            flow_named=live.flow_named,
             default_language=site.settings.service.language,
         )
     )
@@ -159,6 +182,11 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
         ivr_figures=ivr_figures,
         incidents=incidents,
     )
+
+
+def comments_folder(site: Site) -> Path:
+    """Where Asterisk writes what callers say in surveys."""
+    return site.settings.data_dir / "surveys"
 
 
 def profile_of(user: User, routing: RoutingSettings) -> AgentProfile | None:
@@ -211,6 +239,7 @@ async def open_guichet(
         lookups = await stack.enter_async_context(open_lookups(lookup_services(settings.lookups)))
         journal = await stack.enter_async_context(open_journal(settings.journal.redis_url, tasks))
         hotline = _hotline(database)
+        await asyncio.to_thread(comments_folder(site).mkdir, parents=True, exist_ok=True)
         telephony = AsteriskTelephony(
             _ami_address(site, secrets),
             clock,
@@ -240,9 +269,11 @@ async def open_guichet(
         await _register_agents(site, core, users)
         tasks.start(core.writer.run(), "desk_writer")
         stack.push_async_callback(_write_what_is_left, core.writer)
-        agi = await stack.enter_async_context(_agi_server(site, secrets, core))
+        _keep_fallback(site, core, telephony, tasks)
         await stack.enter_async_context(telephony.connected())
         await _find_asterisk(site, telephony)
+        # Callers come in when it is known who talks already: nobody is offered a second call.
+        agi = await stack.enter_async_context(_agi_server(site, secrets, core))
         metrics = Metrics()
         metrics.watch(core.screens)
         metrics.watch_menus(core.ivr_figures)
@@ -289,6 +320,28 @@ def _hotline(database: ticketing.Database) -> Hotline:
         pins=ticketing.SqlContactPins(database),
         requests=ticketing.SqlServiceRequests(database),
     )
+
+
+def _keep_fallback(site: Site, core: Core, telephony: AsteriskTelephony, tasks: BackgroundTasks) -> None:
+    """Asterisk's own queues are ready for the time without this service, where the site wants them."""
+    if site.settings.asterisk.fallback.queue is None:
+        return
+    queues = AsteriskFallbackQueues(telephony.link)
+
+    async def forget(linkedid: str) -> None:
+        try:
+            await queues.forget(linkedid)
+        except TelephonyError as error:
+            log.warning("fallback_account_kept", error=str(error))  # told again after the next connection
+
+    def forget_soon(linkedid: str) -> None:
+        tasks.start(forget(linkedid), "forget_served")
+
+    core.switchboard.served_elsewhere.forget = forget_soon
+    fallback = Fallback(queues, core.engine.state)
+    core.dispatcher.add_listener(fallback.hear)
+    core.switchboard.on_live_channels = fallback.connected
+    tasks.start(fallback.run(), "fallback_queues")
 
 
 async def _find_asterisk(site: Site, telephony: AsteriskTelephony) -> None:

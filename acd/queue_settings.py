@@ -3,38 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from acd.domain.queue import OverflowCause, PreferredBy
+from acd.hotline_settings import SurveySettings
+from acd.setting_types import Language, Levels, Login, MenuName, Name, Priority, Seconds, Section
 from routing import AgentChoice, ItemChoice
-
-Language = Literal["fr", "en"]
-
-
-def _seconds(value: object) -> object:
-    """YAML carries plain numbers of seconds; inside they are timedeltas."""
-    if isinstance(value, bool):
-        raise ValueError("a number of seconds is expected")  # noqa: TRY004  # pydantic reports ValueErrors
-    if isinstance(value, str):
-        value = float(value)
-    try:
-        return timedelta(seconds=value) if isinstance(value, int | float) else value
-    except OverflowError:
-        raise ValueError("so many seconds are more than anybody waits") from None
-
-
-Seconds = Annotated[
-    timedelta, BeforeValidator(_seconds), PlainSerializer(timedelta.total_seconds), Field(ge=timedelta(0))
-]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
-MenuName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]  # as menus write names
-Login = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,39}$")]
-Level = Annotated[int, Field(ge=0, le=100)]
-Levels = Mapping[Name, Level]
-Priority = Annotated[int, Field(ge=0, le=9)]
 
 
 def _listed(value: object) -> object:
@@ -44,10 +20,6 @@ def _listed(value: object) -> object:
 
 Value = Annotated[str, Field(min_length=1, max_length=100)]
 OneOf = Annotated[tuple[Value, ...], BeforeValidator(_listed)]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class TasteSettings(Section):
@@ -109,19 +81,23 @@ class PreferredSettings(Section):
 
 class StepSettings(Section):
     after_seconds: Seconds
-    levels: Levels = {}
+    levels: Levels = Field(default={})
     drop: tuple[Name, ...] = ()
     groups: tuple[Name, ...] = ()
     priority: Priority | None = None
     anyone: bool = False
     queue: Name | None = None
+    flow: MenuName | None = None
     at_once_if_nobody: bool = True
     if_wait_over_seconds: Seconds | None = None
 
     @model_validator(mode="after")
     def _does_something(self) -> StepSettings:
-        if not (self.levels or self.drop or self.groups or self.anyone or self.queue or self.priority is not None):
-            raise ValueError("a step changes something: levels, drop, groups, priority, anyone or queue")
+        does = (self.levels, self.drop, self.groups, self.anyone, self.queue, self.flow)
+        if not any(does) and self.priority is None:
+            raise ValueError("a step changes something: levels, drop, groups, priority, anyone, queue or flow")
+        if self.queue and self.flow:
+            raise ValueError("a step sends the call to a queue or into a flow, not both")
         return self
 
 
@@ -144,6 +120,7 @@ class OverflowSettings(Section):
     when: OverflowCause
     limit: Annotated[float, Field(gt=0)] | None = None
     queue: Name | None = None
+    flow: MenuName | None = None
     announcement: Mapping[Language, Annotated[str, Field(min_length=1, max_length=600)]] = {}
 
     @model_validator(mode="after")
@@ -151,16 +128,16 @@ class OverflowSettings(Section):
         needs_limit = self.when in {OverflowCause.TOO_MANY_WAITING, OverflowCause.WAIT_TOO_LONG}
         if needs_limit != (self.limit is not None):
             raise ValueError("`limit` goes with too_many_waiting (calls) and wait_too_long (seconds), and only there")
-        if (self.queue is None) != bool(self.announcement):
-            raise ValueError("give a queue to go to, or an announcement that ends the call")
+        if sum(map(bool, (self.queue, self.flow, self.announcement))) != 1:
+            raise ValueError("give a queue to go to, a flow to go on in, or an announcement that ends the call")
         return self
 
 
 class QueueSettings(Section):
     label: str
-    skills: Levels = {}
+    skills: Levels = Field(default={})
     any_of: tuple[Annotated[Levels, Field(min_length=1)], ...] = ()
-    exclude: Levels = {}  # who has as much of it does not get these calls
+    exclude: Levels = Field(default={})  # who has as much of it does not get these calls
     priority: Priority = 5  # 0 is served first
     priorities: tuple[PrioritySettings, ...] = ()
     language_is_skill: bool = False  # the caller's language becomes a required skill ("fr" >= 1)
@@ -175,3 +152,4 @@ class QueueSettings(Section):
     reserve: ReserveSettings | None = None
     hours: Name | None = None  # of `calendars`
     overflow: tuple[OverflowSettings, ...] = ()
+    survey: SurveySettings | None = None  # after the talk

@@ -80,8 +80,8 @@ class _Check:
                 before = queue.steps[index - 1] if index else None
                 if before is not None and step.after_seconds < before.after_seconds:
                     yield self.source.problem((*at, "after_seconds"), "a step cannot come before the one above it")
-                if before is not None and before.queue is not None:
-                    yield self.source.problem(at, "nothing comes after a step that sends the call to another queue")
+                if before is not None and (before.queue is not None or before.flow is not None):
+                    yield self.source.problem(at, "nothing comes after a step that sends the call elsewhere")
                 for skill in (*step.levels, *step.drop):
                     if skill not in known:
                         yield self._unknown(at, "skill", skill, known)
@@ -194,6 +194,7 @@ def _step(step: StepSettings) -> Step:
         priority=step.priority,
         anyone=step.anyone,
         queue=step.queue or "",
+        flow=step.flow or "",
         at_once_if_nobody=step.at_once_if_nobody,
         if_wait_over=step.if_wait_over_seconds,
     )
@@ -213,5 +214,6 @@ def _overflow(rule: OverflowSettings) -> Overflow:
         cause=rule.when,
         limit=rule.limit or 0.0,
         queue=QueueName(rule.queue) if rule.queue else None,
+        flow=rule.flow or "",
         announcement=tuple(rule.announcement.items()),
     )

@@ -7,7 +7,7 @@ Layers, later ones win: `config/defaults.yaml` <- the site file <- `GUICHET_*` e
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import quote
@@ -15,12 +15,15 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
-from acd.queue_settings import Language, MenuName, Name, QueueSettings, RoutingSettings, Seconds, Section
+from acd.callback_settings import OutgoingSettings
+from acd.hotline_settings import CatalogueItemSettings, SurveySettings, SurveysSettings
+from acd.queue_settings import QueueSettings, RoutingSettings
 from acd.routing_site import check_routing, refuse_what_has_moved
 from acd.secrets import read_secret_file
+from acd.setting_types import Language, MenuName, Name, Seconds, Section
 from acd.shipped import shipped_config
 from ivr.calendar import Calendar
-from ivr.errors import ConfigurationError, Problem
+from ivr.errors import ConfigurationError, Problem, did_you_mean
 from ivr.source import Source, load, merge
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -120,6 +123,13 @@ class AgentPhonesSettings(Section):
 class FallbackSettings(Section):
     without_service_seconds: Seconds
     extension: str | None = None  # "context,extension,priority" of a plain fallback, else apology and hang-up
+    queue: Name | None = None  # for callers who have none yet: all go to Asterisk's own queues then
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> FallbackSettings:
+        if self.extension is not None and self.queue is not None:
+            raise ValueError("give `extension` or `queue`, not both")
+        return self
 
 
 class AsteriskSettings(Section):
@@ -146,11 +156,12 @@ class PromptSettings(Section):
 
 
 class NumberSettings(Section):
-    """What happens to a called number."""
+    """What happens to a called number. `survey`: in place of the queue's."""
 
     flow: Name
     label: str = ""
     language: Language | None = None
+    survey: SurveySettings | None = None
 
 
 class LookupSettings(Section):
@@ -171,15 +182,25 @@ class Settings(Section):
     numbers: Mapping[Annotated[str, Field(pattern=r"^\+?[0-9]{1,18}$")], NumberSettings]
     queues: Mapping[Name, QueueSettings]
     routing: RoutingSettings = RoutingSettings()
+    outgoing: OutgoingSettings = OutgoingSettings()
     calendars: Mapping[MenuName, Calendar] = {}
     lookups: Mapping[MenuName, LookupSettings] = {}
+    surveys: SurveysSettings = SurveysSettings()
+    catalogue: Mapping[MenuName, CatalogueItemSettings] = {}
     flows: tuple[Path, ...] = ()  # IVR files besides the shipped ones, beside the site file
 
-    @field_validator("numbers", "queues", "calendars", "lookups", mode="before")
+    @field_validator("numbers", "queues", "calendars", "lookups", "catalogue", mode="before")
     @classmethod
     def _without_the_dropped(cls, value: object) -> object:
         """`"100": null` in a site file takes a shipped number (or queue) away."""
         return {key: item for key, item in value.items() if item is not None} if isinstance(value, dict) else value
+
+    @model_validator(mode="after")
+    def _fallback_queue_exists(self) -> Settings:
+        queue = self.asterisk.fallback.queue
+        if queue is not None and queue not in self.queues:
+            raise ValueError(f"asterisk.fallback.queue: there is no queue `{queue}`")
+        return self
 
     @property
     def data_dir(self) -> Path:
@@ -254,9 +275,21 @@ def load_settings(
     source = merge(layers, whole=("calendars",))  # half a calendar of each would be neither
     refuse_what_has_moved(source)
     settings = source.validate(Settings)
-    if problems := check_routing(settings.queues, settings.routing, settings.calendars, source):
+    checked = check_routing(settings.queues, settings.routing, settings.calendars, source)
+    if problems := (*checked, *_outgoing(settings, source)):
         raise ConfigurationError(problems)
     return settings if chosen is None else _beside(chosen.absolute().parent, settings)
+
+
+def _outgoing(settings: Settings, source: Source) -> Iterator[Problem]:
+    trunk = settings.outgoing.trunk
+    known = {each.name: each for each in settings.asterisk.trunks}
+    if trunk is None:
+        return
+    if trunk not in known:
+        yield source.problem(("outgoing", "trunk"), f"there is no trunk `{trunk}`{did_you_mean(trunk, known)}")
+    elif known[trunk].contact is None:
+        yield source.problem(("outgoing", "trunk"), f"the trunk `{trunk}` has no `contact`: nobody can be called by it")
 
 
 def _beside(folder: Path, settings: Settings) -> Settings:

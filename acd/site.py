@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import structlog
 
+from acd.domain.outgoing import OutgoingRules
 from acd.domain.priorities import IMPACT, URGENCY
 from acd.domain.queue import QueuePolicy, RoutingRules
 from acd.routing_site import policy_of, rules_of, skills_asked_for
+from acd.service.catalogue import CatalogueItem
 from acd.service.menu import Route
+from acd.service.survey_desk import SurveyPlan
 from acd.settings import Settings
+from acd.site_hotline import catalogue_of, check_hotline, survey_plan, surveys_named
+from acd.site_ways import check_ways, ways_into_flows
 from ivr.errors import ConfigurationError, Problem, did_you_mean
+from ivr.expression import Kind
 from ivr.model import PromptRef
 from ivr.nodes import Return
 from ivr.schema import Flow, link
@@ -23,7 +30,7 @@ from ivr.validate import Known, attributes_of, callers_of, check_flow, read_flow
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Site:
     settings: Settings
     flows: Mapping[str, Flow]
@@ -41,6 +48,10 @@ class Site:
             raise LookupError("no number is configured")
         return Route(flow=self.flows[number.flow], language=number.language)
 
+    def flow_named(self, name: str) -> Route:
+        """Where a queue sends its callers. Raises LookupError."""
+        return Route(flow=self.flows[name])
+
     def prompts(self) -> Iterator[PromptRef]:
         """All that callers can hear, in the flows in use and at the queues' doors, to be made beforehand."""
         for name in sorted(self.in_use):
@@ -52,6 +63,14 @@ class Site:
     def queue_policies(self) -> tuple[QueuePolicy, ...]:
         routing, calendars = self.settings.routing, self.settings.calendars
         return tuple(policy_of(name, queue, routing, calendars) for name, queue in self.settings.queues.items())
+
+    @cached_property
+    def outgoing(self) -> OutgoingRules:
+        return outgoing_rules(self.settings)
+
+    @cached_property
+    def catalogue(self) -> Mapping[str, CatalogueItem]:
+        return catalogue_of(self.settings)
 
     def routing_rules(self) -> RoutingRules:
         return rules_of(self.settings.routing)
@@ -65,6 +84,15 @@ class LiveSite:
 
     def route_of(self, called_number: str) -> Route:
         return self.site.route_of(called_number)
+
+    def flow_named(self, name: str) -> Route:
+        return self.site.flow_named(name)
+
+    def survey_plan(self, queue: str, called_number: str) -> SurveyPlan | None:
+        return survey_plan(self.site.settings, self.site.flows, queue, called_number)
+
+    def catalogue(self) -> Mapping[str, CatalogueItem]:
+        return self.site.catalogue
 
 
 def load_site(settings: Settings) -> Site:
@@ -81,7 +109,9 @@ def load_site(settings: Settings) -> Site:
         flows[flow.name], sources[flow.name] = flow, source
     own = {name for name, source in sources.items() if Path(source.name) in settings.flows}
     linked = link(flows, settings.calendars)
-    in_use = _in_use(linked, own | {entry.flow for entry in settings.numbers.values()})
+    led_into = {entry.flow for entry in settings.numbers.values()}
+    asked = {survey.flow for _, survey in surveys_named(settings)}
+    in_use = _in_use(linked, own | led_into | {way.flow for way in ways_into_flows(settings.queues)} | asked)
     warnings: list[Problem] = []
     for name in [*linked]:
         found = _checked(linked[name], sources[name], linked, settings)
@@ -93,6 +123,8 @@ def load_site(settings: Settings) -> Site:
         warnings += [problem for problem in found if problem.severity == "warning"]
     if not problems:
         problems.extend(_numbers(settings, linked))
+        problems.extend(check_ways(settings.queues, linked))
+        problems.extend(check_hotline(settings, linked))
         warnings.extend(_priorities(settings, [linked[name] for name in sorted(in_use & linked.keys())]))
     if problems:
         raise ConfigurationError(tuple(problems))
@@ -111,9 +143,31 @@ def _checked(flow: Flow, source: Source, flows: Mapping[str, Flow], settings: Se
         calendars=set(settings.calendars),
         services=set(settings.lookups),
         flows=flows,
-        attributes={name: kind for caller in callers_of(flow, flows) for name, kind in attributes_of(caller).items()},
+        items={name: item.fields for name, item in settings.catalogue.items()},
+        may_dial=outgoing_rules(settings).may_dial,
+        attributes=_noted_before(flow, flows, settings),
     )
     return check_flow(flow, source, known=known)
+
+
+def _noted_before(flow: Flow, flows: Mapping[str, Flow], settings: Settings) -> dict[str, Kind]:
+    """What menus before this one may have noted: of a flow that queues lead into, any."""
+    led_into = {way.flow for way in ways_into_flows(settings.queues)}
+    callers = callers_of(flow, flows)
+    is_after_a_queue = flow.name in led_into or any(caller.name in led_into for caller in callers)
+    before = flows.values() if is_after_a_queue else callers
+    return {name: kind for other in before for name, kind in attributes_of(other).items()}
+
+
+def outgoing_rules(settings: Settings) -> OutgoingRules:
+    said = settings.outgoing
+    return OutgoingRules(
+        trunk=said.trunk or "",
+        allow=said.allow,
+        refuse=said.refuse,
+        caller_number=said.caller_number or "",
+        extensions=frozenset(settings.asterisk.agent_phones.extensions),
+    )
 
 
 def _numbers(settings: Settings, flows: Mapping[str, Flow]) -> Iterator[Problem]:

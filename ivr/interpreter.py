@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from ivr.errors import SessionStateError
 from ivr.model import CallerFacts, CallerGone, Frame, HangUp, Input, PathEntry, Session, Step, noted
-from ivr.nodes import CallFlow, CollectDigits
+from ivr.nodes import CallFlow
 from ivr.nodes.subflow import MAX_CALLS
 from ivr.schema import Flow
 
@@ -35,6 +35,8 @@ def begin(flow: Flow, facts: CallerFacts | None = None, at: datetime | None = No
         flow,
         language,
         language_known=known,
+        priority=facts.priority,
+        skills=dict(facts.skills),
         attributes=dict(facts.attributes),
         facts=_presented(facts),
         at=at,
@@ -194,7 +196,7 @@ def dump(session: Session) -> str:
     checking some asks for them again.
     """
     node = session.flow.nodes.get(session.node)
-    hide = isinstance(node, CollectDigits) and node.secret
+    hide = node is not None and node.hides_value(session)
     state = _State(
         _FORMAT,
         session.root.name,
@@ -232,6 +234,14 @@ def dump(session: Session) -> str:
             del state.attributes[max(state.attributes, key=lambda name: len(name) + len(state.attributes[name]))]
         else:
             state.skills.clear()
+
+
+def flow_of(text: str) -> str:
+    """Name of the flow that a dumped session belongs to; nothing for what is none."""
+    try:
+        return _decoder.decode(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)).flow
+    except ValueError:  # binascii.Error and msgspec's are such, too
+        return ""
 
 
 def resume(flow: Flow, text: str, facts: CallerFacts | None = None) -> Session:

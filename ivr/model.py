@@ -9,13 +9,11 @@
     Check        CheckResult
     Identify     Identified
     Lookup       LookupResult
-    FindIncident IncidentFound
-    AttachCaller CallerAttached
-    KeepAnswer   AnswerKept
-    RecordVoice  VoiceRecorded
     EnterQueue   nothing: the flow is over
     HangUp       nothing: the flow is over
     any          CallerGone as soon as the caller hangs up
+
+and those of `ivr.hand_over` and `ivr.self_service`.
 
 Every report may come with the instant it is made (`advance(session, input, at)`): opening hours and the longest time in
 the menus are reckoned from it.
@@ -32,6 +30,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import msgspec
 
 from ivr.expression import Kind
+from ivr.hand_over import HandOver, HandOverReport
+from ivr.self_service import SelfService, SelfServiceReport
 
 if TYPE_CHECKING:
     from ivr.schema import Flow
@@ -78,12 +78,14 @@ class PromptRef(msgspec.Struct, frozen=True):
 
 
 class CallerFacts(msgspec.Struct, frozen=True):
-    """What is known of the caller before the flow begins. `attributes` seeds the session's."""
+    """What is known of the caller before the flow begins. `attributes`, `priority` and `skills` seed the session's."""
 
     language: str | None = None
     attributes: Mapping[str, str] = {}
     called_number: str = ""
     caller_number: str = ""
+    priority: int | None = None
+    skills: Mapping[str, int] = {}
 
 
 # --- inputs ---------------------------------------------------------------------------------------------------
@@ -122,48 +124,12 @@ class LookupResult(msgspec.Struct, frozen=True, tag=True):
     values: Mapping[str, str] = {}
 
 
-class IncidentFound(msgspec.Struct, frozen=True, tag=True):
-    """The answer to a FindIncident; no `incident_id`: there is none. `sentences` by language, `expected` as ISO 8601
-    with an offset. `can_be_told`: there is a number to ring them back at."""
-
-    incident_id: str = ""
-    title: str = ""
-    sentences: Mapping[str, str] = {}
-    expected: str = ""
-    can_be_told: bool = False
-
-
-class CallerAttached(msgspec.Struct, frozen=True, tag=True):
-    """The answer to an AttachCaller."""
-
-    ok: bool
-
-
-class AnswerKept(msgspec.Struct, frozen=True, tag=True):
-    """The answer to a KeepAnswer: it is on its way to where it is kept."""
-
-
-class VoiceRecorded(msgspec.Struct, frozen=True, tag=True):
-    """The answer to a RecordVoice. Not ok: nothing was said, or it could not be recorded."""
-
-    ok: bool
-
-
 class CallerGone(msgspec.Struct, frozen=True, tag=True):
     """The caller hung up."""
 
 
 Input: TypeAlias = (
-    Played
-    | Digits
-    | CheckResult
-    | Identified
-    | LookupResult
-    | IncidentFound
-    | CallerAttached
-    | AnswerKept
-    | VoiceRecorded
-    | CallerGone
+    Played | Digits | CheckResult | Identified | LookupResult | HandOverReport | SelfServiceReport | CallerGone
 )
 
 
@@ -229,37 +195,6 @@ class Lookup(msgspec.Struct, frozen=True, tag=True):
     tries: int
 
 
-class FindIncident(msgspec.Struct, frozen=True, tag=True):
-    """Look for an active major incident that concerns the caller, or one of `services`; report IncidentFound."""
-
-    services: tuple[str, ...] = ()
-
-
-class AttachCaller(msgspec.Struct, frozen=True, tag=True):
-    """Note that the caller wants to be told when this incident is over; report CallerAttached."""
-
-    incident_id: str
-
-
-class KeepAnswer(msgspec.Struct, frozen=True, tag=True):
-    """Keep what the caller says of the talk: `measure` csat (1 to 5), nps (0 to 10), resolved (yes or no); report
-    AnswerKept, without waiting for it to be written."""
-
-    measure: str
-    value: str
-
-
-class RecordVoice(msgspec.Struct, frozen=True, tag=True):
-    """Play the prompts until a key, then record what the caller says until a key, `silence` or `limit`, and keep it
-    under `name`; report VoiceRecorded."""
-
-    prompts: tuple[PromptRef, ...]
-    language: str
-    name: str
-    limit: timedelta
-    silence: timedelta
-
-
 class EnterQueue(msgspec.Struct, frozen=True, tag=True):
     """The flow is over: the caller waits in `queue`.
 
@@ -281,19 +216,7 @@ class HangUp(msgspec.Struct, frozen=True, tag=True):
     reason: str
 
 
-Step: TypeAlias = (
-    Play
-    | Collect
-    | Check
-    | Identify
-    | Lookup
-    | FindIncident
-    | AttachCaller
-    | KeepAnswer
-    | RecordVoice
-    | EnterQueue
-    | HangUp
-)
+Step: TypeAlias = Play | Collect | Check | Identify | Lookup | HandOver | SelfService | EnterQueue | HangUp
 
 
 # --- session --------------------------------------------------------------------------------------------------
@@ -304,9 +227,9 @@ class PathEntry(msgspec.Struct, frozen=True, array_like=True):
 
     `node`: with its flow before it (`identify.ask_pin`) inside a flow that was called. `exit`: the key chosen, or
     `played`, `passed`, `known`, `valid`, `invalid`, `no_input`, `no_match`, `open`, `closed`, `holiday`, `found`,
-    `failed`, `nothing`, `heard`, `attached`, `called`, `returned`, `case N`, `otherwise`, `person`, `back`, `queued`,
-    `hung_up`, `caller_gone`, `step_limit`, `time_limit`, `no_input_limit`, `no_match_limit`, `fault`; empty while the
-    caller is in the node.
+    `failed`, `saved`, `done`, `busy`, `no_answer`, `refused`, `nothing`, `heard`, `attached`, `called`, `returned`,
+    `case N`, `otherwise`, `person`, `back`, `queued`, `hung_up`, `caller_gone`, `step_limit`, `time_limit`,
+    `no_input_limit`, `no_match_limit`, `fault`; empty while the caller is in the node.
     `no_inputs`, `no_matches`: attempts of that kind during the visit.
     """
 

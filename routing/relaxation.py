@@ -30,6 +30,7 @@ class Step(Struct, frozen=True, kw_only=True):
     priority: int | None = None
     anyone: bool = False  # the last resort: whoever is not excluded
     queue: str = ""  # the last resort: on to this queue
+    flow: str = ""  # or into this menu
     at_once_if_nobody: bool = True
     if_wait_over: timedelta | None = None
 

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 import typer
@@ -29,10 +29,9 @@ from acd.settings import load_settings
 from acd.site import Site, load_site
 from ivr import graph as pictures
 from ivr.errors import did_you_mean
+from ivr.hand_over import Transfer, TransferResult
 from ivr.interpreter import advance, begin
 from ivr.model import (
-    AttachCaller,
-    CallerAttached,
     CallerFacts,
     CallerGone,
     Check,
@@ -40,11 +39,9 @@ from ivr.model import (
     Collect,
     Digits,
     EnterQueue,
-    FindIncident,
     HangUp,
     Identified,
     Identify,
-    IncidentFound,
     Input,
     Lookup,
     LookupResult,
@@ -54,6 +51,18 @@ from ivr.model import (
     Session,
 )
 from ivr.schema import Flow
+from ivr.self_service import (
+    AnswerKept,
+    AttachCaller,
+    CallerAttached,
+    FindIncident,
+    IncidentFound,
+    KeepAnswer,
+    OpenRequest,
+    RecordVoice,
+    RequestOpened,
+    VoiceRecorded,
+)
 from ticketing import api as ticketing
 
 app = typer.Typer(help="Menus: walk through one, draw one.", no_args_is_help=True)
@@ -139,6 +148,8 @@ async def _walk(site: Site, flow: Flow, number: str, at: datetime) -> None:
                     given: Input = Identified(known)
                 case FindIncident():
                     given = await _incident_found(step, board, identification)
+                case KeepAnswer() | RecordVoice() | OpenRequest():
+                    given = _served(step)
                 case AttachCaller():
                     typer.echo(f"   would be told when {step.incident_id} is over")
                     given = CallerAttached(True)
@@ -148,6 +159,8 @@ async def _walk(site: Site, flow: Flow, number: str, at: datetime) -> None:
                     given = await _checked(step, identification, site)
                 case Play() | Collect():
                     given = _asked(step)
+                case Transfer():
+                    given = _transferred(step, site)
             session, step = advance(session, given, at)
 
 
@@ -216,6 +229,20 @@ async def _incident_found(
     return IncidentFound(incident.id, incident.title, incident.sentences, board.expected(incident), can_be_told=True)
 
 
+def _served(step: KeepAnswer | RecordVoice | OpenRequest) -> Input:
+    """Nothing is kept of a trial."""
+    match step:
+        case KeepAnswer():
+            typer.echo(f"   would keep {step.measure} = {step.value}")
+            return AnswerKept()
+        case RecordVoice():
+            typer.echo(f"   would record for at most {step.limit.total_seconds():g} s")
+            return VoiceRecorded(True)
+        case OpenRequest():
+            typer.echo(f"   would open a ticket for {step.item}, proof {step.proof}")
+            return RequestOpened(True, "1000015")
+
+
 async def _looked_up(step: Lookup, lookups: Lookups) -> LookupResult:
     typer.echo(f"   asks {step.service}: {step.path}")
     values = await lookups.ask(step.service, step.path, step.into, deadline=step.timeout, tries=step.tries)
@@ -225,12 +252,31 @@ async def _looked_up(step: Lookup, lookups: Lookups) -> LookupResult:
 
 async def _checked(step: Check, identification: Identification | None, site: Site) -> CheckResult:
     what = f"check {step.kind}{'' if step.secret else f' {step.value}'}"
-    if identification is None:
+    if identification is None or step.kind != "ticket_of_caller":
         return CheckResult(await asyncio.to_thread(typer.confirm, f"{what}: does it pass?"))
     passes = await identification.is_their_ticket(step.value)
     typer.echo(f"   {what}: {'passes' if passes else 'does not pass'}")
     learnt = identification.ticket_attributes(site.settings.service.zone) if passes else {}
     return CheckResult(passes, attributes=learnt)
+
+
+def _transferred(step: Transfer, site: Site) -> TransferResult:
+    typer.echo(f"-> rings {step.to} for {step.timeout.total_seconds():g} s")
+    if not site.outgoing.may_dial(step.to):
+        typer.echo("   not allowed by `outgoing`")
+        return TransferResult("failed")
+    try:
+        typed = input("what comes of it (done, busy, no_answer, failed): ").strip()
+    except EOFError:
+        typed = ""
+    return TransferResult(_RESULTS.get(typed, "failed"))
+
+
+_RESULTS: dict[str, Literal["done", "busy", "no_answer", "failed"]] = {
+    "done": "done",
+    "busy": "busy",
+    "no_answer": "no_answer",
+}
 
 
 def _show_queue(step: EnterQueue) -> None:

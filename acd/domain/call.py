@@ -50,6 +50,7 @@ class Reason(StrEnum):
     FLOW_ENDED = "flow_ended"
     CHANNEL_GONE = "channel_gone"  # found missing at a resync with Asterisk
     SERVICE_ERROR = "service_error"
+    SERVED_ELSEWHERE = "served_elsewhere"  # came to its end in the switch's fallback queue
 
 
 class Termination(Struct, frozen=True):
@@ -112,6 +113,7 @@ class Call(Struct, frozen=True, kw_only=True):
     ring_since: datetime | None = None
     left_queues: tuple[QueueName, ...] = ()  # sent on from: it is never sent back
     turned_away: OverflowCause | None = None  # at the door of a queue; it hears why and ends
+    overflows: tuple[str, ...] = ()  # queue and cause of each, in order: "support:closed"
     reasons: tuple[str, ...] = ()  # why this agent, of the latest reservation
     incident_id: str = ""  # the major incident whose end they will be told
 

@@ -263,7 +263,7 @@ def _end(turn: Turn, call: Call, reason: Reason) -> None:
     waited = None if call.is_answered else _waited(call, turn.now)
     if call.stage is CallStage.TALKING and call.talk_ended_at is None:
         _end_talk(turn, call)
-    freed = _cancel_reservation(turn, call) if call.stage is CallStage.RESERVED else None
+    freed = cancel_reservation(turn, call) if call.stage is CallStage.RESERVED else None
     termination = Termination(_result(turn, call, reason, waited), reason)
     ended = replace(
         turn.state.calls[call.call_id],
@@ -282,7 +282,7 @@ def _end(turn: Turn, call: Call, reason: Reason) -> None:
         match_agent(turn, freed)
 
 
-def _cancel_reservation(turn: Turn, call: Call) -> AgentId | None:
+def cancel_reservation(turn: Turn, call: Call) -> AgentId | None:
     """The caller left while the phone rang: the agent is ready again and keeps the place among the idle."""
     if call.reservation_id is None or call.agent_id is None:
         return None
@@ -311,7 +311,7 @@ def _result(turn: Turn, call: Call, reason: Reason, waited: float | None) -> Res
         return Result.ANSWERED
     if reason is Reason.SERVICE_ERROR:
         return Result.FAILED
-    if call.turned_away is not None:
+    if call.turned_away is not None or (call.queue is None and call.overflows):
         return Result.TURNED_AWAY
     if call.incident_id and call.queue is None:
         return Result.DEFLECTED

@@ -222,6 +222,19 @@ class AdoptTalk(Command, frozen=True, kw_only=True):
     call: Call
 
 
+class AdoptServedTalk(Command, frozen=True, kw_only=True):
+    """The same for a talk that the switch's fallback queue gave to `call.agent_id`: the call may still wait as far as
+    the state knows."""
+
+    call: Call
+
+
+class AccountForCall(Command, frozen=True, kw_only=True):
+    """A call that came to its end in the switch's fallback queue, answered or not, with what is known of it."""
+
+    call: Call
+
+
 class EndCall(Command, frozen=True, kw_only=True):
     """The caller's channel is gone, or the flow has ended."""
 

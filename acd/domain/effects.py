@@ -26,10 +26,11 @@ class RingAgent(Effect, frozen=True, kw_only=True):
 
 
 class TurnAway(Effect, frozen=True, kw_only=True):
-    """Say this to the caller, in their language if it is there, and end the call."""
+    """Say this to the caller, in their language if it is there, and end the call; with `flow`, on to that menu."""
 
     call_id: CallId
     announcement: tuple[tuple[str, str], ...]  # language and sentence
+    flow: str = ""
 
 
 class StopRinging(Effect, frozen=True, kw_only=True):

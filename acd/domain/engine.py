@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from acd.domain import agent_rules, assignment, call_rules, hotline_rules, reserves, waiting_rules
+from acd.domain import agent_rules, assignment, call_rules, fallback_rules, hotline_rules, reserves, waiting_rules
 from acd.domain import commands as cmd
 from acd.domain.effects import StartTimer
 from acd.domain.estimates import Outlook, outlook
@@ -25,6 +25,7 @@ _RULES: dict[type[cmd.Command], Rule] = {
     **waiting_rules.RULES,
     **reserves.RULES,
     **hotline_rules.RULES,
+    **fallback_rules.RULES,
 }
 
 _TIMERS = (agent_rules.timers, assignment.timers, waiting_rules.timers, reserves.timers)

@@ -157,12 +157,14 @@ class StepReached(Event, frozen=True, kw_only=True):
 
 
 class CallOverflowed(Event, frozen=True, kw_only=True):
-    """Not let into `queue`, or sent on from it. `to_queue` None: turned away with an announcement."""
+    """Not let into `queue`, or sent on from it: to `to_queue`, into the menu `to_flow`, or, with neither, turned away
+    with an announcement."""
 
     call_id: CallId
     queue: QueueName
     cause: str  # an OverflowCause, or `step`
     to_queue: QueueName | None
+    to_flow: str = ""
 
 
 class ReserveCalledUp(Event, frozen=True, kw_only=True):
@@ -239,11 +241,21 @@ class ReservationCanceled(Event, frozen=True, kw_only=True):
 
 
 class TalkAdopted(Event, frozen=True, kw_only=True):
-    """A talk found under way: the service was restarted meanwhile. `after_call`: logged out, for an agent who is."""
+    """A talk found under way: the service was restarted meanwhile. `after_call`: logged out, for an agent who is.
+    `wait_seconds`: of a call that the switch's fallback queue gave to the agent."""
 
     call: Call
     agent_id: AgentId
     after_call: AfterCall | None
+    wait_seconds: float | None = None
+
+
+class CallServedElsewhere(Event, frozen=True, kw_only=True):
+    """The switch's fallback queue brought a call to its end, `call.is_answered` or not."""
+
+    call_id: CallId
+    call: Call
+    wait_seconds: float
 
 
 class TalkEnded(Event, frozen=True, kw_only=True):

@@ -48,12 +48,13 @@ class OverflowCause(StrEnum):
 
 
 class Overflow(Struct, frozen=True, kw_only=True):
-    """At the door of a queue: when `cause` holds, on to another queue, or a sentence and the end of the call."""
+    """At the door of a queue: when `cause` holds, on to another queue, into a menu, or a sentence and the end."""
 
     cause: OverflowCause
     limit: float = 0.0  # of `too_many_waiting` calls, of `wait_too_long` seconds
     queue: QueueName | None = None
-    announcement: tuple[tuple[str, str], ...] = ()  # language and sentence, when there is no queue
+    announcement: tuple[tuple[str, str], ...] = ()  # language and sentence, when there is neither queue nor flow
+    flow: str = ""  # of the menus
 
 
 class RoutingRules(PoolRules, frozen=True, kw_only=True):

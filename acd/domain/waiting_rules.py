@@ -40,7 +40,7 @@ def enqueue_call(turn: Turn, command: cmd.EnqueueCall) -> None:
 
 def _let_in(turn: Turn, call: Call, policy: QueuePolicy, place: cmd.EnqueueCall) -> bool:
     """Into this queue, or into the one it overflows to. False: turned away. A queue is tried once only."""
-    tried: set[QueueName] = set()
+    tried: set[QueueName] = set(call.left_queues)  # should a menu lead back, the caller is not sent round
     is_back = place.is_back and call.turned_away is None
     while not is_back and policy.name not in tried:
         tried.add(policy.name)
@@ -51,11 +51,16 @@ def _let_in(turn: Turn, call: Call, policy: QueuePolicy, place: cmd.EnqueueCall)
         if to_queue is not None and to_queue in tried:
             break  # all of them are over their limits: wait here, rather than nowhere
         overflowed = ev.CallOverflowed(
-            at=turn.now, call_id=call.call_id, queue=policy.name, cause=way_out.cause, to_queue=to_queue
+            at=turn.now,
+            call_id=call.call_id,
+            queue=policy.name,
+            cause=way_out.cause,
+            to_queue=to_queue,
+            to_flow=way_out.flow,
         )
         turn.happened(overflowed)
         if to_queue is None:
-            turn.wish(fx.TurnAway(call_id=call.call_id, announcement=way_out.announcement))
+            turn.wish(fx.TurnAway(call_id=call.call_id, announcement=way_out.announcement, flow=way_out.flow))
             return False
         policy = turn.state.queue(to_queue)
     _queue(turn, call, policy, place, priority_of(policy, call.caller, call.context, place.attributes, place.priority))
@@ -83,7 +88,7 @@ def _queue(turn: Turn, call: Call, policy: QueuePolicy, place: cmd.EnqueueCall, 
         )
     )
     progress(turn, call.call_id)
-    if turn.state.pool.has_item(call.call_id):  # else a step has sent it on at once, and it rings there
+    if turn.state.pool.has_item(call.call_id):  # else a step has sent it on, and somebody there takes it already
         match_call(turn, call.call_id)
 
 
@@ -131,7 +136,9 @@ def progress(turn: Turn, call_id: CallId) -> None:
         turn.happened(reached)
         call = turn.state.calls[call_id]
         step = turn.state.stage_of(call).step
-        if step is not None and step.queue and reached.cause not in _OF_RINGS and _send_on(turn, call, step.queue):
+        if step is None or reached.cause in _OF_RINGS:
+            continue
+        if (step.queue and _send_on(turn, call, step.queue)) or (step.flow and _send_into(turn, call, step.flow)):
             return
     if watch := _step_watch(turn.state, turn.state.calls[call_id], turn.now):
         turn.wish(watch)
@@ -177,7 +184,10 @@ def _next(turn: Turn, call: Call) -> ev.StepReached | None:
         return None
     if step.at_once_if_nobody and not turn.state.pool.present_for(call.call_id):
         later = stages[call.step + 1 :]
-        if any(stage.step and (stage.step.queue or turn.state.pool.present_with(stage.needs)) for stage in later):
+        if any(
+            stage.step and (stage.step.queue or stage.step.flow or turn.state.pool.present_with(stage.needs))
+            for stage in later
+        ):
             return reached("nobody_able", step=call.step + 1)
     if step.if_wait_over is not None:
         expected = expected_wait_seconds(turn.state, call)
@@ -247,6 +257,21 @@ def _send_on(turn: Turn, call: Call, to_queue: str) -> bool:
         place_at=call.place_at,
     )
     _queue(turn, call, policy, place, Priority(call.priority, call.priority_reason))
+    turn.wish(fx.RecordInteraction(call=turn.state.calls[call.call_id]))
+    return True
+
+
+def _send_into(turn: Turn, call: Call, flow: str) -> bool:
+    """Out of the queue and into a menu. False: no flow holds the channel now; the step is reached when one does."""
+    if call.queue is None or not call.is_controlled:
+        return False
+    turn.happened(
+        ev.CallOverflowed(
+            at=turn.now, call_id=call.call_id, queue=call.queue, cause="step", to_queue=None, to_flow=flow
+        )
+    )
+    turn.wish(fx.CancelTimer(key=step_timer(call.call_id)))
+    turn.wish(fx.TurnAway(call_id=call.call_id, announcement=(), flow=flow))
     turn.wish(fx.RecordInteraction(call=turn.state.calls[call.call_id]))
     return True
 

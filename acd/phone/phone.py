@@ -49,6 +49,7 @@ class PhoneAccount:
     registrar: str
     display_name: str = ""
     local_ip: str = "127.0.0.1"
+    local_port: int = 0  # 0: any; a trunk is called where its settings say
 
 
 class Phone:
@@ -85,7 +86,9 @@ class Phone:
             # Tables and frames are made now rather than while the first call is being answered.
             self._media.sound.frames(codec)
         registrar = await _resolve(self._host, self._port)
-        agent = UserAgent(account.local_ip, account.user, credentials, self._timers, self._receive)
+        agent = UserAgent(
+            account.local_ip, account.user, credentials, self._timers, self._receive, local_port=account.local_port
+        )
         self._agent = agent
         self._registration = Registration(agent, account.user, self._domain, registrar)
         self._context = CallContext(agent, self._clock or MediaClock.shared(), self._media, self._forget)

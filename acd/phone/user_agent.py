@@ -36,6 +36,8 @@ class UserAgent:
         credentials: Credentials | None,
         timers: SipTimers,
         on_request: Callable[[ServerTransaction], None],
+        *,
+        local_port: int = 0,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.user = user
@@ -45,7 +47,7 @@ class UserAgent:
         self._socket.setblocking(False)
         with contextlib.suppress(OSError):
             self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-        self._socket.bind((local_ip, 0))
+        self._socket.bind((local_ip, local_port))
         self.host, self.port = self._socket.getsockname()
         self.transactions = TransactionLayer(self.loop, self._send, timers)
         self.malformed = 0

@@ -17,17 +17,18 @@ from msgspec.structs import replace
 
 from acd.domain import commands as cmd
 from acd.domain.agent import NotReadyReason
-from acd.domain.call import CallStage, Reason
+from acd.domain.call import Call, CallStage, Reason
 from acd.domain.effects import RingAgent, TurnAway
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId, call_id_of
 from acd.domain.priorities import Attributes, attributes_asked_for
 from acd.domain.state import State
 from acd.service.identification import LOOKUP_LIMIT, Identification
-from acd.service.menu import MenuServices, MenuWalk, Route
+from acd.service.menu import MenuServices, MenuWalk, Route, SentOn
 from acd.service.ports import CallerChannel, CallerHungUpError, Clock, Desk, DeskError, DialStatus, Stage, Telephony
+from acd.service.survey_desk import SurveyDesk, SurveyPlan
 from acd.service.tasks import BackgroundTasks
 from ivr import interpreter
-from ivr.model import EnterQueue, HangUp, PromptRef
+from ivr.model import EnterQueue, HangUp, PromptRef, Session
 from routing.model import canonical
 
 log = structlog.get_logger(__name__)
@@ -51,7 +52,22 @@ class FlowServices:
     telephony: Telephony
     tasks: BackgroundTasks
     route_of: Callable[[str], Route]  # by called number; raises LookupError
+    flow_named: Callable[[str], Route]  # raises LookupError
     default_language: str
+
+
+async def call_under_way(services: FlowServices, linkedid: str) -> Call | None:
+    """The call as the desk knows it, if it is not over."""
+    try:
+        async with asyncio.timeout(LOOKUP_LIMIT.total_seconds()):
+            return await services.desk.call_under_way(linkedid)
+    except (DeskError, TimeoutError) as error:
+        log.warning("call_not_adopted", call_id=call_id_of(linkedid), error=type(error).__name__)
+        return None
+
+
+async def _known_before() -> None:
+    """Who calls was asked before the talk."""
 
 
 async def adopt_talk(services: FlowServices, linkedid: str, agent_id: AgentId | None = None) -> None:
@@ -59,12 +75,7 @@ async def adopt_talk(services: FlowServices, linkedid: str, agent_id: AgentId | 
     switch says; without it who the desk says."""
     if call_id_of(linkedid) in services.state.calls:
         return
-    try:
-        async with asyncio.timeout(LOOKUP_LIMIT.total_seconds()):
-            call = await services.desk.call_under_way(linkedid)
-    except (DeskError, TimeoutError) as error:
-        log.warning("talk_not_adopted", call_id=call_id_of(linkedid), error=type(error).__name__)
-        return
+    call = await call_under_way(services, linkedid)
     if call is not None:
         services.submit(cmd.AdoptTalk(call=replace(call, agent_id=agent_id or call.agent_id)))
 
@@ -78,7 +89,9 @@ class CallFlow:
         self.call_id: CallId = call_id_of(self.linkedid)
         caller = services.desk.classify(self._facts.caller_number, self._facts.caller_name)
         self._identification = Identification(services.desk, caller, self.call_id, services.submit)
-        self._menu = MenuWalk(channel, services.menus, self.call_id, self._identification)
+        self._menu = self._new_menu()
+        self._noted: Mapping[str, str] = {}  # in the menus
+        self._place: cmd.EnqueueCall | None = None  # asked for last
         self._farewell: TurnAway | None = None
         self._wish: RingAgent | None = None  # the latest one not yet looked at
         self._wished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -89,25 +102,60 @@ class CallFlow:
     async def run(self) -> None:
         """Raises CallerHungUpError or ControlLostError when the session ends before the story does."""
         route = self._services.route_of(self._facts.called_number)
+        if self._facts.stage == Stage.SURVEY:
+            await self._go_on_in_survey(route)
+            return
         if self._facts.was_answered:
             await adopt_talk(self._services, self.linkedid)
             self._start(route)
             await self._end_after_talk()
             return
         self._start(route)
+        route = self._route_inside(route)
         lookup = self._services.tasks.start(self._identification.find(self._facts.ticket), "identify_caller")
         if self._facts.stage == Stage.WAITING and self._knows_queue():
             self._settle_ring()
             await lookup
-            await self._wait_for_agent(self._place_kept(route), self._facts.ivr_session)
-            return
-        session, step = await self._menu.walk(route, lookup)
+            wish = await self._wait_for_agent(self._place_kept(route), self._facts.ivr_session)
+        else:
+            wish = await self._through(await self._menu.walk(route, lookup), lookup)
+        while wish is not None:
+            wish = await self._sent_on(wish, lookup)
+
+    async def _through(
+        self, walked: tuple[Session, EnterQueue | HangUp], lookup: asyncio.Task[None]
+    ) -> TurnAway | None:
+        """Where the menus lead: to the end of the call, or into a queue. What comes back is that queue's wish."""
+        session, step = walked
         if isinstance(step, HangUp):
             self._services.submit(cmd.EndCall(call_id=self.call_id, reason=Reason.FLOW_ENDED))
             await self._channel.finish()
-            return
+            return None
         await lookup  # the agent's screen shows who calls
-        await self._wait_for_agent(self._place_in(step), interpreter.dump(session))
+        return await self._wait_for_agent(self._place_in(step), interpreter.dump(session))
+
+    async def _sent_on(self, wish: TurnAway, lookup: asyncio.Task[None]) -> TurnAway | None:
+        """The queue does not keep this caller: on into a menu, or a sentence and the end."""
+        try:
+            route = self._services.flow_named(wish.flow) if wish.flow else None
+        except LookupError:
+            log.warning("flow_of_queue_unknown", call_id=self.call_id, flow=wish.flow)
+            route = None
+        call = self._services.state.calls.get(self.call_id)
+        if route is None or call is None:
+            await self._say_farewell(wish)
+            return None
+        name, _, version = call.flow.partition("@")
+        menu = self._menu = self._new_menu()
+        brought = SentOn(
+            path=call.ivr_path,
+            flow=(name, version),
+            language=call.language,
+            attributes=self._noted,
+            priority=self._place.priority if self._place else None,
+            skills=dict(self._place.skills) if self._place else {},
+        )
+        return await self._through(await menu.walk(route, lookup, brought), lookup)
 
     def key_pressed(self, key: str) -> None:
         """The switch heard a key of the caller's."""
@@ -130,6 +178,9 @@ class CallFlow:
         if not self._wished.done():
             self._wished.set_result(None)
 
+    def _new_menu(self) -> MenuWalk:
+        return MenuWalk(self._channel, self._services.menus, self.call_id, self._identification)
+
     # arriving ------------------------------------------------------------------------------------------------
 
     def _start(self, route: Route) -> None:
@@ -146,6 +197,16 @@ class CallFlow:
             )
         )
 
+    def _route_inside(self, route: Route) -> Route:
+        """Of a caller who is back: the menu they were in may be another than their number's, if a queue sent them."""
+        name = interpreter.flow_of(self._facts.ivr_session)
+        if self._facts.stage != Stage.IVR or not name or name == route.flow.name:
+            return route
+        try:
+            return self._services.flow_named(name)
+        except LookupError:
+            return route
+
     # waiting, ringing, talking -------------------------------------------------------------------------------
 
     def _settle_ring(self) -> None:
@@ -155,13 +216,16 @@ class CallFlow:
             self._services.submit(cmd.ReportNoAnswer(call_id=self.call_id, reservation_id=call.reservation_id))
 
     def _place_in(self, step: EnterQueue) -> cmd.EnqueueCall:
+        self._noted = step.attributes
+        call = self._services.state.calls.get(self.call_id)  # sent on by a queue, it keeps its age
+        queued_at = self._facts.queued_at or (call.queued_at if call else None)
         return cmd.EnqueueCall(
             call_id=self.call_id,
             queue=self._queue_of(step),
             priority=step.priority,
             skills=canonical(step.skills),
             attributes=self._attributes(step.attributes),
-            queued_at=self._facts.queued_at or self._services.clock.now(),
+            queued_at=queued_at or self._services.clock.now(),
         )
 
     def _queue_of(self, step: EnterQueue) -> QueueName:
@@ -202,13 +266,16 @@ class CallFlow:
     def _attributes(self, known: Mapping[str, str]) -> Attributes:
         return attributes_asked_for(self._services.state.queues.values(), known)
 
-    async def _wait_for_agent(self, place: cmd.EnqueueCall, ivr_session: str) -> None:
+    async def _wait_for_agent(self, place: cmd.EnqueueCall, ivr_session: str) -> TurnAway | None:
+        """To the end of the talk, and of the call; or until the queue wishes to be rid of this caller."""
+        self._place = place
         await self._channel.set_state(**self._state_of(place), ivr_session=ivr_session)
         self._services.submit(place)
         while True:
             if self._farewell is not None:
-                await self._say_farewell(self._farewell)
-                return
+                farewell, self._farewell = self._farewell, None
+                self._wished = asyncio.get_running_loop().create_future()
+                return farewell
             if not self._wished.done():
                 await self._channel.start_music()
             await self._channel.idle_until(self._wished)
@@ -218,8 +285,8 @@ class CallFlow:
                 continue  # rejected before the phone rang
             if await self._talked(wish):
                 break
-        self._services.submit(cmd.EndCall(call_id=self.call_id, reason=Reason.AGENT_HUNG_UP))
-        await self._channel.finish()
+        await self._part()
+        return None
 
     async def _say_farewell(self, wish: TurnAway) -> None:
         sentences = dict(wish.announcement)
@@ -258,6 +325,58 @@ class CallFlow:
             )
         log.debug("ring_ended", status=status, **reservation)
         return False
+
+    # after the talk ------------------------------------------------------------------------------------------
+
+    async def _part(self) -> None:
+        """The agent has hung up: a survey for some callers, and the end."""
+        call = self._services.state.calls.get(self.call_id)
+        survey = SurveyDesk(self._channel, self._services.menus.hotline.surveys, self.call_id)
+        plan = await survey.plan_for(call) if call is not None else None
+        if plan is not None:
+            self._services.submit(cmd.StartSurvey(call_id=self.call_id, flow=plan.flow.name))
+            await self._ask(plan)
+        self._services.submit(cmd.EndCall(call_id=self.call_id, reason=Reason.AGENT_HUNG_UP))
+        await self._channel.finish()
+
+    async def _ask(self, plan: SurveyPlan) -> None:
+        call = self._services.state.calls.get(self.call_id)
+        menu = MenuWalk(self._channel, self._services.menus, self.call_id, self._identification, Stage.SURVEY)
+        known = self._services.tasks.start(_known_before(), "identify_caller")
+        await menu.walk(Route(flow=plan.flow, language=call.language if call else None), known)
+
+    async def _go_on_in_survey(self, route: Route) -> None:
+        """The service was gone in the middle of it. Whatever cannot be taken up is left: the talk is long over."""
+        found = None
+        if self.call_id not in self._services.state.calls:
+            found = await call_under_way(self._services, self.linkedid)
+            if found is not None:
+                self._services.submit(cmd.AdoptSurvey(call=found))
+        call = self._services.state.calls.get(self.call_id)
+        if call is None:
+            await self._channel.finish()
+            return
+        self._start(route)
+        plan = self._services.menus.hotline.surveys.plan_of(call.queue or "", call.called_number)
+        try:
+            if plan is not None:
+                await self._ask(plan)
+        finally:
+            if found is not None:
+                self._services.tasks.start(self._settle(found), "settle_call")
+        self._services.submit(cmd.EndCall(call_id=self.call_id, reason=Reason.AGENT_HUNG_UP))
+        await self._channel.finish()
+
+    async def _settle(self, call: Call) -> None:
+        """Its agent's wrap-up may have died with the service."""
+        try:
+            unsettled = await self._services.desk.unsettled_calls(call.started_at)
+        except DeskError as error:
+            log.warning("call_not_settled", call_id=self.call_id, error=str(error))
+            return
+        for known in unsettled:
+            if known.linkedid == self.linkedid:
+                self._services.submit(cmd.SettleCall(call=known))
 
     async def _end_after_talk(self) -> None:
         """An agent spoke to this caller and hung up while no service looked on."""

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 import structlog
+from msgspec import structs
 
 from acd.domain import commands as cmd
 from acd.domain.call import IvrStep
 from acd.domain.ids import CallId
+from acd.service.hand_over import HandOverDesk, HandOverServices
 from acd.service.hotline_steps import HotlineServices, HotlineSteps
 from acd.service.identification import Identification
 from acd.service.ports import CallerChannel, CallerHungUpError, Clock, Lookups, Prompts, Stage
 from ivr import interpreter
 from ivr.errors import SessionStateError
+from ivr.hand_over import HandOver
 from ivr.model import (
-    AttachCaller,
     CallerFacts,
     CallerGone,
     Check,
@@ -28,7 +30,6 @@ from ivr.model import (
     Collect,
     Digits,
     EnterQueue,
-    FindIncident,
     HangUp,
     Identified,
     Identify,
@@ -41,11 +42,13 @@ from ivr.model import (
     Session,
     Step,
 )
+from ivr.nodes.request import PIN_CHECK
 from ivr.schema import Flow
+from ivr.self_service import AttachCaller, FindIncident, KeepAnswer, OpenRequest, RecordVoice, SelfService
 
 log = structlog.get_logger(__name__)
 
-Performed: TypeAlias = Play | Collect | Check | Identify | Lookup | FindIncident | AttachCaller
+Performed: TypeAlias = Play | Collect | Check | Identify | Lookup | SelfService | HandOver
 SPEAK_LIMIT = timedelta(seconds=1.5)  # a value not synthesised by then is left out, or said another way
 
 
@@ -58,6 +61,18 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SentOn:
+    """What a caller brings along whom a queue sends into a menu. `flow`: the first one, with its version."""
+
+    path: tuple[IvrStep, ...]
+    flow: tuple[str, str]
+    language: str
+    attributes: Mapping[str, str]
+    priority: int | None
+    skills: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MenuServices:
     """What menus are performed with; the same for all."""
 
@@ -67,29 +82,41 @@ class MenuServices:
     lookups: Lookups
     hotline: HotlineServices
     zone: ZoneInfo  # whose days and hours are meant
+    hand_over: HandOverServices
 
 
 class MenuWalk:
     """One caller's way. `identified` ends when the desk has said who calls."""
 
     def __init__(
-        self, channel: CallerChannel, services: MenuServices, call_id: CallId, identification: Identification
+        self,
+        channel: CallerChannel,
+        services: MenuServices,
+        call_id: CallId,
+        identification: Identification,
+        stage: str = Stage.IVR,
     ) -> None:
         self._channel = channel
+        self._stage = stage
         self._services = services
         self._call_id = call_id
         self._identification = identification
-        self._hotline = HotlineSteps(services.hotline, call_id, channel.facts.linkedid, identification)
+        self._hotline = HotlineSteps(channel, services.hotline, call_id, identification)
+        self._hand_over = HandOverDesk(channel, services.hand_over, call_id)
         self._recorded: tuple[IvrStep, ...] = ()
+        self._before: tuple[IvrStep, ...] = ()  # of the menus that led the caller to a queue which sends them here
+        self._first_flow = ("", "")  # and the first of those, with its version
         self._began_at = channel.facts.started_at or services.clock.now()
 
-    async def walk(self, route: Route, identified: asyncio.Task[None]) -> tuple[Session, EnterQueue | HangUp]:
-        """To the end of the menus. Raises CallerHungUpError, ControlLostError."""
-        session, step = self._enter(route)
+    async def walk(
+        self, route: Route, identified: asyncio.Task[None], sent_on: SentOn | None = None
+    ) -> tuple[Session, EnterQueue | HangUp]:
+        """To the end of the menus. `sent_on`: by a queue, into this one. Raises CallerHungUpError, ControlLostError."""
+        session, step = self._enter(route) if sent_on is None else self._go_on(route, sent_on)
         try:
-            await self._channel.set_state(stage=Stage.IVR, ivr_session=interpreter.dump(session))
-            if self._channel.facts.stage:
-                await self._channel.stop_music()  # the dialplan's, played while no service was there
+            await self._channel.set_state(stage=self._stage, ivr_session=interpreter.dump(session))
+            if self._channel.facts.stage or sent_on is not None:
+                await self._channel.stop_music()  # the dialplan's, played while no service was there, or the queue's
             while True:
                 self.record(session)
                 if isinstance(step, EnterQueue | HangUp):
@@ -118,8 +145,10 @@ class MenuWalk:
 
     def record(self, session: Session) -> None:
         """Tell the engine the way so far."""
-        path = tuple(
-            IvrStep(entry.node, entry.keys, entry.exit, entry.no_inputs, entry.no_matches) for entry in session.path
+        inside = f"{session.root.name}." if self._before else ""
+        path = self._before + tuple(
+            IvrStep(f"{inside}{entry.node}", entry.keys, entry.exit, entry.no_inputs, entry.no_matches)
+            for entry in session.path
         )
         if path == self._recorded:
             return
@@ -129,8 +158,8 @@ class MenuWalk:
                 call_id=self._call_id,
                 path=path,
                 language=session.language,
-                flow=session.root.name,
-                flow_version=session.root.version,
+                flow=self._first_flow[0] or session.root.name,
+                flow_version=self._first_flow[1] or session.root.version,
             )
         )
 
@@ -150,17 +179,14 @@ class MenuWalk:
                 await identified
                 facts = self._identification.facts(self._began_at, self._services.zone)
                 return Identified(facts | {"active_major_incident": self._hotline.has_active_incident(step.services)})
-            case FindIncident():
-                if self._services.hotline.board.needs_site:
-                    await identified
-                return self._hotline.find_incident(step, language)
-            case AttachCaller():
-                return await self._hotline.attach(step, language)
+            case FindIncident() | AttachCaller() | KeepAnswer() | RecordVoice() | OpenRequest():
+                return await self._hotline.perform(step, language, identified)
             case Lookup():
                 values = await self._services.lookups.ask(
                     step.service, step.path, step.into, deadline=step.timeout, tries=step.tries
                 )
                 return LookupResult(values is not None, values or {})
+        return await self._hand_over.perform(step)
 
     async def _sounds(self, prompts: Sequence[PromptRef]) -> list[str]:
         if any(prompt.pieces for prompt in prompts):
@@ -180,6 +206,8 @@ class MenuWalk:
         return Digits(keyed.digits, "complete" if keyed.is_complete else "timeout")
 
     async def _checked(self, step: Check) -> CheckResult:
+        if step.kind == PIN_CHECK:
+            return await self._hotline.check_pin(step.value)
         if step.kind != "ticket_of_caller":
             log.error("unknown_ivr_check", kind=step.kind)
             return CheckResult(False)
@@ -194,6 +222,18 @@ class MenuWalk:
         if session is not None:
             return session, interpreter.step_of(session)
         return interpreter.begin(route.flow, self._caller_facts(route), self._services.clock.now())
+
+    def _go_on(self, route: Route, sent_on: SentOn) -> tuple[Session, Step]:
+        facts = structs.replace(
+            self._caller_facts(route),
+            language=sent_on.language or route.language,
+            attributes=sent_on.attributes,
+            priority=sent_on.priority,
+            skills=sent_on.skills,
+        )
+        self._before, self._recorded = sent_on.path, sent_on.path
+        self._first_flow = sent_on.flow
+        return interpreter.begin(route.flow, facts, self._services.clock.now())
 
     def _caller_facts(self, route: Route) -> CallerFacts:
         facts = self._channel.facts

@@ -15,6 +15,7 @@ from acd.domain.caller import Caller, CallerContext
 from acd.domain.commands import Command
 from acd.domain.effects import CommitTicket
 from acd.domain.events import Event
+from acd.domain.outgoing import FarEnd
 from ivr.model import PromptRef
 
 T = TypeVar("T")
@@ -100,6 +101,7 @@ class Stage:
 
     IVR = "ivr"
     WAITING = "waiting"
+    SURVEY = "survey"  # the talk is over, the agent gone
 
 
 class DialStatus(StrEnum):
@@ -164,9 +166,9 @@ class CallerChannel(ABC):
 
     @abstractmethod
     async def record(self, path: str, *, limit: timedelta, silence: timedelta) -> Recorded:
-        """A tone, then what the caller says, into `path` (absolute, without extension; WAV) until a key, so long a silence,
-        or the limit. A key pressed before ends it at once, with nothing recorded. A caller who hangs up has said it:
-        what was recorded is there."""
+        """A tone, then what the caller says, into `path` (absolute, without extension; WAV) until a key, so long a
+        silence, or the limit. A key pressed before ends it at once, with nothing recorded. A caller who hangs up has
+        said it: what was recorded is there."""
 
     def key_pressed(self, key: str) -> None:  # noqa: B027  # a channel may hear keys by itself
         """The switch heard a key, whatever runs on the channel. Each is told once, in order."""
@@ -184,6 +186,11 @@ class CallerChannel(ABC):
     @abstractmethod
     async def dial(self, extension: str, offer_time: timedelta) -> DialStatus:
         """Ring an agent's phone and stay until it is over: not answered, or talked and hung up."""
+
+    @abstractmethod
+    async def dial_out(self, to: FarEnd, limit: timedelta) -> DialStatus:
+        """Ring somebody who is no agent, for `limit` at most, and stay until it is over, as `dial` does. The caller
+        hears what the other side sends."""
 
     def heard_answer(self) -> None:  # noqa: B027  # a hint: those who have no use for it leave it
         """The switch says that the phone now dialled has been answered: nobody need ask how the ringing ended."""
@@ -233,7 +240,23 @@ class KeyPressed:
     key: str
 
 
-TelephonyFact = LegRinging | LegAnswered | CallerGone | LiveChannels | KeyPressed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FallbackCall:
+    """A caller of the switch's own fallback queue: nobody answered yet and gone, talking, or over. Told after each
+    (re)connection, those that are over before `LiveChannels`, those who talk after it."""
+
+    linkedid: str
+    called_number: str
+    caller_number: str
+    queue: str
+    started_at: datetime
+    queued_at: datetime
+    extension: str = ""  # of the phone that answered
+    answered_at: datetime | None = None
+    ended_at: datetime | None = None  # None: they talk
+
+
+TelephonyFact = LegRinging | LegAnswered | CallerGone | LiveChannels | KeyPressed | FallbackCall
 
 
 class Telephony(ABC):
@@ -251,6 +274,44 @@ class Telephony(ABC):
     @abstractmethod
     def dial_is_over(self, linkedid: str) -> None:
         """The caller's channel dials no more: a stop not yet carried out must not hit the next ring."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class StandIn:
+    """A phone that the switch's own queue may ring while no service is there. A lower penalty is rung first."""
+
+    extension: str
+    name: str = ""
+    penalty: int = 0
+
+
+class FallbackQueues(ABC):
+    """Queues of the switch's own, one for each of ours, for the time without a service. What is put into them outlives
+    this process and the switch's restart. Every method raises TelephonyError when the switch cannot be asked."""
+
+    @abstractmethod
+    async def members(self) -> dict[str, dict[str, StandIn]]:
+        """By queue, by extension. Queues that the switch does not have are not there."""
+
+    @abstractmethod
+    async def add(self, queue: str, member: StandIn) -> None:
+        """Also in place of one with the same extension."""
+
+    @abstractmethod
+    async def remove(self, queue: str, extension: str) -> None:
+        """Not being there is no error."""
+
+    @abstractmethod
+    async def waiting(self) -> list[str]:
+        """Linkedids of the callers in these queues whom nobody has answered, in their order."""
+
+    @abstractmethod
+    async def give_back(self, linkedid: str) -> bool:
+        """Let a waiting caller ask for a service again, with the age kept. False: answered or gone meanwhile."""
+
+    @abstractmethod
+    async def forget(self, linkedid: str) -> None:
+        """What was told of this call as `FallbackCall` is accounted for: it need not be told again."""
 
 
 class Desk(ABC):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
@@ -12,12 +13,14 @@ from acd.domain import effects as fx
 from acd.domain.call import Reason
 from acd.domain.ids import AgentId, CallId, ReservationId, call_id_of
 from acd.service.call_flow import CallFlow, FlowServices, adopt_talk
+from acd.service.fallback import ServedElsewhere
 from acd.service.ports import (
     CallerChannel,
     CallerGone,
     CallerHungUpError,
     ControlLostError,
     DeskError,
+    FallbackCall,
     KeyPressed,
     LegAnswered,
     LegRinging,
@@ -38,6 +41,10 @@ class Switchboard:
         self._services = services
         self._flows: dict[CallId, CallFlow] = {}
         self._failures: Counter[CallId] = Counter()
+        self.on_live_channels: Callable[[], None] = lambda: None  # connected to the switch, maybe again
+        self.served_elsewhere = ServedElsewhere(
+            services.state, services.desk, services.clock, services.tasks, services.submit
+        )
 
     def __len__(self) -> int:
         return len(self._flows)
@@ -131,11 +138,15 @@ class Switchboard:
                 if call_id not in self._flows and call_id in self._services.state.calls:
                     self._services.submit(cmd.EndCall(call_id=call_id, reason=Reason.CALLER_HUNG_UP))
                 self._failures.pop(call_id, None)
+                self.served_elsewhere.caller_gone(linkedid)
+            case FallbackCall():
+                self.served_elsewhere.take(fact)
             case LiveChannels(linkedids, observed_at):
                 # Asterisk's list and the sessions race: a call under control has its own word on when it ends.
                 controlled = {flow.linkedid for flow in self._flows.values()}
                 self._services.submit(cmd.Reconcile(live_linkedids=linkedids | controlled, observed_at=observed_at))
                 self._services.tasks.start(self._settle(linkedids | controlled), "settle_calls")
+                self.on_live_channels()
 
     async def _settle(self, live_linkedids: frozenset[str]) -> None:
         """Talks that ended while no service looked on, and wrap-ups that died with one, get their tickets."""

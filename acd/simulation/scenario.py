@@ -24,8 +24,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from acd.queue_settings import Language, Levels, MenuName, Name, QueueSettings, RoutingSettings, Section
+from acd.queue_settings import QueueSettings, RoutingSettings
 from acd.routing_site import check_routing, refuse_what_has_moved
+from acd.setting_types import Language, Levels, MenuName, Name, Section
 from acd.settings import load_settings
 from ivr.calendar import Calendar
 from ivr.errors import ConfigurationError, Problem

@@ -18,10 +18,12 @@ from ivr.nodes.language import ChooseLanguage
 from ivr.nodes.lookup import AskService
 from ivr.nodes.menu import Menu
 from ivr.nodes.queue import Queue
+from ivr.nodes.request import MakeRequest
 from ivr.nodes.say import Say
 from ivr.nodes.speak_ticket import SpeakTicket
 from ivr.nodes.subflow import CallFlow, Return
 from ivr.nodes.survey import AskSurvey
+from ivr.nodes.transfer import TransferCall
 
 AnyNode = Annotated[
     Menu
@@ -34,10 +36,12 @@ AnyNode = Annotated[
     | AskService
     | SpeakTicket
     | Announce
+    | MakeRequest
     | AskSurvey
     | CallFlow
     | Return
     | Goto
+    | TransferCall
     | Queue
     | EndCall,
     Field(discriminator="kind"),
@@ -58,6 +62,7 @@ __all__ = [
     "Fork",
     "Goto",
     "Hours",
+    "MakeRequest",
     "Menu",
     "Node",
     "Prompt",
@@ -68,4 +73,5 @@ __all__ = [
     "Say",
     "SpeakTicket",
     "Spoken",
+    "TransferCall",
 ]

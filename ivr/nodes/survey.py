@@ -22,12 +22,14 @@ from msgspec.structs import replace
 from pydantic import Field, model_validator
 
 from ivr.expression import Kind
-from ivr.model import AnswerKept, Digits, Input, KeepAnswer, RecordVoice, Session, Step, VoiceRecorded, noted
+from ivr.model import Digits, Input, Play, Played, Session, Step, noted
 from ivr.nodes.base import Asking, Exit, Move, Name, keyed
+from ivr.self_service import AnswerKept, KeepAnswer, RecordVoice, VoiceRecorded
 
 Measure = Literal["csat", "nps", "resolved", "comment"]
 
 _KEEPING: Final = "keeping"
+_RECORDING: Final = "recording"
 _NPS_DIGIT_TIMEOUT: Final = timedelta(seconds=2)  # 1 may become 10
 Key = Annotated[str, Field(pattern=r"^[0-9*#]$")]
 
@@ -58,9 +60,11 @@ class AskSurvey(Asking):
         return {} if self.measure == "comment" else {f"survey_{self.measure}": Kind.TEXT}
 
     def step(self, session: Session) -> Step:
-        if self.measure == "comment":
+        if session.phase == _RECORDING:
             limit, silence = timedelta(seconds=self.seconds), timedelta(seconds=self.silence_seconds)
-            return RecordVoice(self.question(session), session.language, session.node, limit, silence)
+            return RecordVoice(session.node, limit, silence)
+        if self.measure == "comment":
+            return Play(self.question(session), session.language, interruptible=self.barge_in)
         if session.phase == _KEEPING:
             return KeepAnswer(self.measure, session.value)
         if self.measure == "nps":
@@ -69,11 +73,13 @@ class AskSurvey(Asking):
 
     def receive(self, session: Session, given: Input) -> Move:
         match given:
-            case VoiceRecorded(ok=ok) if self.measure == "comment":
+            case Played() | Digits() if self.measure == "comment" and not session.phase:
+                return replace(session, phase=_RECORDING), None
+            case VoiceRecorded(ok=ok) if session.phase == _RECORDING:
                 return replace(session, path=noted(session.path, exit_="valid" if ok else "no_input")), self.next
             case AnswerKept() if session.phase == _KEEPING:
                 return replace(session, path=noted(session.path, exit_="valid")), self.next
-            case Digits() if session.phase != _KEEPING and self.measure != "comment":
+            case Digits() if not session.phase and self.measure != "comment":
                 return self._answered(session, keyed(given.digits))
         return session, None
 

@@ -13,6 +13,7 @@ from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+from acd.domain.outgoing import FarEnd
 from acd.service.ports import (
     CallerChannel,
     CallerGone,
@@ -299,6 +300,11 @@ class FakeChannel(CallerChannel):
             return await self.idle_until(self._ring)
         finally:
             self._ring = None
+
+    async def dial_out(self, to: FarEnd, limit: timedelta) -> DialStatus:
+        status = await self.dial(to.number, limit)
+        self.is_answered = False  # what comes back is not a caller an agent has spoken to
+        return status
 
     def heard_answer(self) -> None:
         self.is_answered = True

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from acd.domain.outgoing import FarEnd
 from acd.service.ports import (
     CallerChannel,
     CallerHungUpError,
@@ -302,6 +303,20 @@ async def test_an_extension_without_a_phone_is_unreachable(line: Line) -> None:
     assert await _rung(line, ABSENT) is DialStatus.UNREACHABLE
 
 
+async def test_who_was_joined_to_somebody_else_goes_on_and_has_spoken_to_no_agent(line: Line) -> None:
+    async with line.agent() as agent, asyncio.TaskGroup() as group:
+        joined = group.create_task(line.channel.dial_out(FarEnd(number=agent.extension, caller_number="4242"), OFFER))
+        await agent.takes()
+        await agent.hangs_up()
+        assert await joined is DialStatus.ANSWERED
+    async with line.refusing_agent(486) as extension:
+        assert await line.channel.dial_out(FarEnd(number=extension), OFFER) is DialStatus.BUSY
+    await line.channel.play(line.sounds("low"))
+    await line.hears("low")
+    await line.loses_control()
+    assert not (await line.comes_again()).facts.was_answered
+
+
 async def test_a_talk_that_outlives_control_is_known_when_the_channel_comes_again(line: Line) -> None:
     async with line.agent() as agent, asyncio.TaskGroup() as group:
         dialled = group.create_task(_error_of(_rung(line, agent.extension)))
@@ -338,6 +353,7 @@ METHODS: dict[str, Act] = {
     "stop_music": lambda channel, line: channel.stop_music(),
     "idle_until": lambda channel, line: channel.idle_until(never()),
     "dial": lambda channel, line: channel.dial(ABSENT, OFFER),
+    "dial_out": lambda channel, line: channel.dial_out(FarEnd(number=ABSENT), OFFER),
     "finish": lambda channel, line: channel.finish(),
 }
 UNDER_WAY: dict[str, Act] = {

@@ -315,8 +315,8 @@ class AgiSession:
         return GetData(keyed + reply.result, timed_out=reply.data == "timeout")
 
     async def record_file(self, path: str, limit: timedelta, silence: timedelta) -> tuple[str, timedelta]:
-        """A beep, then what is heard into `path`.wav until any key, so long a silence, or the limit: the key, or "", and
-        the length without that silence."""
+        """A beep, then what is heard into `path`.wav until any key, so long a silence, or the limit: the key, or "",
+        and the length without that silence."""
         seconds = max(1, round(silence.total_seconds()))
         words = ("RECORD", "FILE", path, "wav", ALL_DIGITS, _milliseconds(limit), "0", "BEEP", f"s={seconds}")
         reply = await self._do(*words, deadline=limit + self._media_deadline)

@@ -20,6 +20,7 @@ from acd.adapters.asterisk.fastagi import (
     SessionEnd,
 )
 from acd.adapters.asterisk.keys import KeyBuffer
+from acd.domain.outgoing import FarEnd
 from acd.service.ports import (
     CallerChannel,
     CallerHungUpError,
@@ -196,14 +197,25 @@ class AgiCallerChannel(CallerChannel):
     async def dial(self, extension: str, offer_time: timedelta) -> DialStatus:
         """`m` plays music to the caller while it rings (without it they would hear ringing after music), `g` lets the
         channel go on when the agent hangs up first. Dial's own bridge outlives this service."""
-        self._check_control()
         target = f"PJSIP/{dialplan.phone_endpoint(extension)}"
-        seconds = max(1, round(offer_time.total_seconds()))
+        return await self._dial(target, offer_time, f"gm({self._music_class})")
+
+    async def dial_out(self, to: FarEnd, limit: timedelta) -> DialStatus:
+        """The state of a call that comes back must not be that of this dialling: DIALSTATUS is taken away after it."""
+        shown = f"f({to.caller_number})" if to.caller_number else ""
+        status = await self._dial(dialplan.dial_target(to), limit, f"g{shown}")
+        with self._call_errors():
+            await self._session.set_variable("DIALSTATUS", "")
+        return status
+
+    async def _dial(self, target: str, limit: timedelta, options: str) -> DialStatus:
+        self._check_control()
+        seconds = max(1, round(limit.total_seconds()))
         now = asyncio.get_running_loop().time
         cannot_ring_from = now() + seconds + _LATE_SECONDS
         self._is_answered = False
         try:
-            await self._session.exec("Dial", target, str(seconds), f"gm({self._music_class})")
+            await self._session.exec("Dial", target, str(seconds), options)
             # A round trip saved between an agent's hang-up and the next ring.
             status = "ANSWER" if self._is_answered else await self._session.get_variable("DIALSTATUS")
         except AgiHangupError:

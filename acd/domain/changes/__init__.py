@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from acd.domain.changes import calls, hotline, people, talks, waiting
+from acd.domain.changes import calls, fallback, hotline, people, talks, waiting
 
-CHANGES = {**people.CHANGES, **calls.CHANGES, **waiting.CHANGES, **talks.CHANGES, **hotline.CHANGES}
+CHANGES = {
+    **people.CHANGES,
+    **calls.CHANGES,
+    **waiting.CHANGES,
+    **talks.CHANGES,
+    **fallback.CHANGES,
+    **hotline.CHANGES,
+}

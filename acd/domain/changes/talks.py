@@ -70,6 +70,8 @@ def _back_to_queue(
 
 
 def _talk_adopted(state: State, event: ev.TalkAdopted) -> None:
+    if state.pool.has_item(event.call.call_id):
+        state.pool.remove_item(event.call.call_id)
     call = state.calls[event.call.call_id] = event.call
     state.settle(
         event.agent_id,

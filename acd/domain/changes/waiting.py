@@ -10,6 +10,8 @@ from acd.domain.call import CallStage
 from acd.domain.changes.kinds import Change
 from acd.domain.queue import OverflowCause
 
+_CAUSES = frozenset(cause.value for cause in OverflowCause)
+
 if TYPE_CHECKING:
     from acd.domain.state import State
 
@@ -50,11 +52,21 @@ def _step_reached(state: State, event: ev.StepReached) -> None:
 
 
 def _call_overflowed(state: State, event: ev.CallOverflowed) -> None:
-    if event.to_queue is None:
-        state.replace_call(event.call_id, event.at, turned_away=OverflowCause(event.cause))
-    else:
-        left = (*state.calls[event.call_id].left_queues, event.queue)
-        state.replace_call(event.call_id, event.at, left_queues=left)
+    call = state.calls[event.call_id]
+    overflows = (*call.overflows, f"{event.queue}:{event.cause}")
+    if event.to_queue is not None:
+        left = (*call.left_queues, event.queue)
+        state.replace_call(event.call_id, event.at, left_queues=left, overflows=overflows)
+        return
+    changes: dict[str, object] = {"overflows": overflows}
+    if event.cause in _CAUSES:
+        changes["turned_away"] = OverflowCause(event.cause)
+    if event.to_flow:
+        changes["left_queues"] = (*call.left_queues, event.queue)
+    if state.pool.has_item(event.call_id):  # it waited, and is back in the menus
+        state.pool.remove_item(event.call_id)
+        changes |= {"stage": CallStage.IVR, "queue": None}
+    state.replace_call(event.call_id, event.at, **changes)
 
 
 CHANGES: Mapping[type[ev.Event], Change] = {

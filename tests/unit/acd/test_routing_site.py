@@ -155,7 +155,7 @@ def test_the_calendars_of_queues_have_moved_and_the_old_key_says_where(tmp_path:
         ("limit: 20, ", "", "`limit` goes with too_many_waiting"),
         ("stand_down_waiting: 3", "stand_down_waiting: 10", "stand_down_waiting must be below call_up_waiting"),
         ("agents: [alice], for", "for", "`agents` goes with `by: named`"),
-        ("limit: 20, queue: orders", "limit: 20", "give a queue to go to, or an announcement"),
+        ("limit: 20, queue: orders", "limit: 20", "give a queue to go to, a flow to go on in, or"),
         ("levels: {network: 1}, if_wait_over_seconds: 90", "if_wait_over_seconds: 90", "a step changes something"),
         ("vip: true, ", "", "say whose it is"),
         ("vip: true, priority: 1", "vip: true", "give `priority`, or `impact_urgency`"),

@@ -82,7 +82,9 @@ DOOR = replace(
     overflow=(
         Overflow(cause=OverflowCause.NOBODY_LOGGED_IN, announcement=(("fr", "Fermé."),)),
         Overflow(cause=OverflowCause.TOO_MANY_WAITING, limit=1, queue=QueueName("support")),
+        Overflow(cause=OverflowCause.NOBODY_ABLE, flow="elsewhere"),
     ),
+    steps=(Step(after=timedelta(seconds=25), flow="elsewhere"),),
 )
 SITE = (RICH, ORDERS_POLICY, DOOR)
 
@@ -119,6 +121,8 @@ class AnyDay(RuleBasedStateMachine):
         self.statistics.hear(decision.events)
         self.accepted.update(event.call_id for event in decision.events if isinstance(event, ev.ReservationAccepted))
         self.accepted.update(event.call.call_id for event in decision.events if isinstance(event, ev.TalkAdopted))
+        served = [event for event in decision.events if isinstance(event, ev.CallServedElsewhere)]
+        self.accepted.update(event.call_id for event in served if event.call.is_answered)
         for effect in decision.effects:
             self.carry_out(effect)
         return True
@@ -228,7 +232,21 @@ class AnyDay(RuleBasedStateMachine):
     @rule(linkedid=LINKEDIDS, agent=AGENTS, queue=QUEUES, attempts=st.integers(0, 2))
     def find_a_talk_under_way(self, linkedid: str, agent: AgentId, queue: QueueName, attempts: int) -> None:
         """After a restart of the service, or said by mistake."""
-        call = Call(
+        self.give(cmd.AdoptTalk(call=self._found(linkedid, agent, queue, attempts)))
+
+    @rule(linkedid=LINKEDIDS, agent=AGENTS, queue=QUEUES, answered=st.booleans(), over=st.booleans())
+    def served_by_the_fallback_queue(
+        self, linkedid: str, agent: AgentId, queue: QueueName, answered: bool, over: bool
+    ) -> None:
+        call = self._found(linkedid, agent, queue, 0)
+        if over:
+            answered_at = self.now - timedelta(seconds=40) if answered else None
+            self.give(cmd.AccountForCall(call=replace(call, answered_at=answered_at, ended_at=self.now)))
+        else:
+            self.give(cmd.AdoptServedTalk(call=replace(call, answered_at=self.now - timedelta(seconds=40))))
+
+    def _found(self, linkedid: str, agent: AgentId, queue: QueueName, attempts: int) -> Call:
+        return Call(
             call_id=call_id_of(linkedid),
             linkedid=linkedid,
             channel="channel",
@@ -241,7 +259,6 @@ class AnyDay(RuleBasedStateMachine):
             attempts=attempts,
             queued_at=self.now - timedelta(seconds=50),
         )
-        self.give(cmd.AdoptTalk(call=call))
 
     @rule(call=CALLS)
     def walk_the_menu(self, call: CallId) -> None:

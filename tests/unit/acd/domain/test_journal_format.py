@@ -68,6 +68,18 @@ POLICY = QueuePolicy(
     overflow=(Overflow(cause=OverflowCause.CLOSED, announcement=(("fr", HOSTILE),)),),
 )
 OFFER = {"at": AT, "call_id": CALL, "queue": QUEUE, "reservation_id": RESERVATION, "agent_id": AGENT}
+WHOLE_CALL = Call(
+    call_id=CALL,
+    linkedid="1.1",
+    channel="",
+    called_number="100",
+    caller=CALLER,
+    started_at=AT,
+    changed_at=AT,
+    context=CONTEXT,
+    ivr_path=(IvrStep("main", "1", "incident"),),
+    termination=Termination(Result.ANSWERED, Reason.AGENT_HUNG_UP),
+)
 EVENTS: list[ev.Event] = [
     ev.QueuesConfigured(
         at=AT,
@@ -105,6 +117,9 @@ EVENTS: list[ev.Event] = [
     ev.CallDetached(at=AT, call_id=CALL),
     ev.CallerIdentified(at=AT, call_id=CALL, caller=CALLER, context=CONTEXT),
     ev.IvrPathRecorded(at=AT, call_id=CALL, path=(IvrStep("main", "1", "incident"), IvrStep("x")), language="en"),
+    ev.SurveyStarted(at=AT, call_id=CALL, flow="satisfaction"),
+    ev.SurveyAnswered(at=AT, call_id=CALL, measure="nps", value="10"),
+    ev.SurveyAdopted(at=AT, call=WHOLE_CALL),
     ev.CallDeflected(at=AT, call_id=CALL, incident_id="incident_7"),
     ev.TicketKeyed(at=AT, call_id=CALL, context=CONTEXT),
     ev.CallQueued(at=AT, call_id=CALL, queue=QUEUE, priority=0, skills=(("network", 3),), queued_at=AT),
@@ -139,23 +154,9 @@ EVENTS: list[ev.Event] = [
     ev.ReservationTimedOut(**OFFER),  # type: ignore[arg-type]
     ev.ReservationRescinded(**OFFER, cause="phone_busy"),  # type: ignore[arg-type]
     ev.ReservationCanceled(**OFFER),  # type: ignore[arg-type]
-    ev.TalkAdopted(
-        at=AT,
-        call=Call(
-            call_id=CALL,
-            linkedid="1.1",
-            channel="",
-            called_number="100",
-            caller=CALLER,
-            started_at=AT,
-            changed_at=AT,
-            context=CONTEXT,
-            ivr_path=(IvrStep("main", "1", "incident"),),
-            termination=Termination(Result.ANSWERED, Reason.AGENT_HUNG_UP),
-        ),
-        agent_id=AGENT,
-        after_call=AfterCall(AgentState.LOGGED_OUT),
-    ),
+    ev.TalkAdopted(at=AT, call=WHOLE_CALL, agent_id=AGENT, after_call=AfterCall(AgentState.LOGGED_OUT)),
+    ev.TalkAdopted(at=AT, call=WHOLE_CALL, agent_id=AGENT, after_call=None, wait_seconds=0.5),
+    ev.CallServedElsewhere(at=AT, call_id=CALL, call=WHOLE_CALL, wait_seconds=70.25),
     ev.TalkEnded(at=AT, call_id=CALL, queue=QUEUE, agent_id=AGENT, talk_seconds=0.000001),
     ev.WrapUpStarted(at=AT, agent_id=AGENT, call_id=CALL, until=AT + timedelta(seconds=30)),
     ev.WrapUpEnded(at=AT, agent_id=AGENT, call_id=CALL, queue=QUEUE, by_agent=False, wrap_up_seconds=1e6),

@@ -1,7 +1,7 @@
-"""After the talk: some callers are asked how content they are. The agent is free of them; the wrap-up goes on meanwhile.
+"""After the talk some callers are asked how content they are; the agent is free of them, and wraps up meanwhile.
 
-Who is asked depends on the call's id and on when the number was last asked, which the database knows. Whatever fails, the
-caller is let go as if there were no survey.
+Who is asked depends on the call's id and on when the number was last asked, which the database knows. Whatever fails,
+the caller is let go as if there were no survey.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import structlog
 from acd.domain import commands as cmd
 from acd.domain.call import Call
 from acd.domain.ids import CallId
-from acd.service.menu import Route
 from acd.service.ports import CallerChannel, CallerHungUpError, Clock, ControlLostError
 from acd.service.tasks import BackgroundTasks
-from ivr.model import AnswerKept, KeepAnswer, RecordVoice, VoiceRecorded
+from ivr.schema import Flow
+from ivr.self_service import AnswerKept, KeepAnswer, RecordVoice, VoiceRecorded
 from ticketing.api import DatabaseError, SurveyAnswers, Surveys, SurveyStart
 
 log = structlog.get_logger(__name__)
@@ -35,7 +35,7 @@ SHORTEST_COMMENT = timedelta(seconds=0.5)
 class SurveyPlan:
     """What the settings say for a call: which survey, for what share of calls, not again within which time."""
 
-    route: Route
+    flow: Flow
     share: float
     not_again_within: timedelta
 
@@ -78,7 +78,7 @@ class SurveyDesk:
             linkedid=self._linkedid,
             number=number,
             asked_at=now,
-            flow=f"{plan.route.flow.name}@{plan.route.flow.version}",
+            flow=f"{plan.flow.name}@{plan.flow.version}",
             queue=call.queue or "",
             agent_id=call.agent_id or "",
             language=call.language,
