@@ -7,9 +7,11 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from acd.domain.people import OfferMode
 from acd.domain.queue import OverflowCause, PreferredBy
 from acd.hotline_settings import SurveySettings
-from acd.setting_types import Language, Levels, Login, MenuName, Name, Priority, Seconds, Section
+from acd.people_settings import WrapUpSettings
+from acd.setting_types import Language, Levels, Login, MenuName, Name, Priority, Seconds, Section, Sentence
 from routing import AgentChoice, ItemChoice
 
 
@@ -74,6 +76,8 @@ class PreferredSettings(Section):
 
     @model_validator(mode="after")
     def _named(self) -> PreferredSettings:
+        if self.by is PreferredBy.SUPERVISOR:
+            raise ValueError("a supervisor gives calls by hand; choose ticket_owner, last_agent or named")
         if (self.by is PreferredBy.NAMED) != bool(self.agents):
             raise ValueError("`agents` goes with `by: named`, and only there")
         return self
@@ -121,7 +125,7 @@ class OverflowSettings(Section):
     limit: Annotated[float, Field(gt=0)] | None = None
     queue: Name | None = None
     flow: MenuName | None = None
-    announcement: Mapping[Language, Annotated[str, Field(min_length=1, max_length=600)]] = {}
+    announcement: Mapping[Language, Sentence] = {}
 
     @model_validator(mode="after")
     def _whole(self) -> OverflowSettings:
@@ -153,3 +157,6 @@ class QueueSettings(Section):
     hours: Name | None = None  # of `calendars`
     overflow: tuple[OverflowSettings, ...] = ()
     survey: SurveySettings | None = None  # after the talk
+    wrap_up: WrapUpSettings = WrapUpSettings()
+    offer_mode: OfferMode = OfferMode.RING
+    whisper: Mapping[Language, Annotated[str, Field(min_length=1, max_length=100)]] = {}  # to the agent alone

@@ -17,6 +17,7 @@ from pydantic import Field, field_validator, model_validator
 
 from acd.callback_settings import OutgoingSettings
 from acd.hotline_settings import CatalogueItemSettings, SurveySettings, SurveysSettings
+from acd.people_settings import PeopleSettings
 from acd.queue_settings import QueueSettings, RoutingSettings
 from acd.routing_site import check_routing, refuse_what_has_moved
 from acd.secrets import read_secret_file
@@ -148,11 +149,20 @@ class VoiceSettings(Section):
     words_per_minute: Annotated[int, Field(ge=80, le=300)]
 
 
+class OverloadSettings(Section):
+    """Above it new callers are not let in."""
+
+    most_calls: Annotated[int, Field(ge=1)] | None = None  # inside at once
+    most_lag_seconds: Seconds | None = None  # of the event loop, for a second on end
+    treatment: Literal["announcement", "fallback"]
+
+
 class PromptSettings(Section):
     engine: tuple[str, ...]  # command template: {voice} {wpm} {output}; the text comes on standard input
     voices: Mapping[Language, VoiceSettings]
     recordings: Path | None = None
     apology: Mapping[Language, str]  # before a caller is let go because no service answers
+    busy: Mapping[Language, str]  # before a caller is let go because the service has too many
 
 
 class NumberSettings(Section):
@@ -179,9 +189,11 @@ class Settings(Section):
     journal: JournalSettings
     asterisk: AsteriskSettings
     prompts: PromptSettings
+    overload: OverloadSettings
     numbers: Mapping[Annotated[str, Field(pattern=r"^\+?[0-9]{1,18}$")], NumberSettings]
     queues: Mapping[Name, QueueSettings]
     routing: RoutingSettings = RoutingSettings()
+    people: PeopleSettings = PeopleSettings()
     outgoing: OutgoingSettings = OutgoingSettings()
     calendars: Mapping[MenuName, Calendar] = {}
     lookups: Mapping[MenuName, LookupSettings] = {}

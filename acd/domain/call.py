@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from acd.domain.caller import Caller, CallerContext
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId
+from acd.domain.people import OfferMode
 from acd.domain.priorities import Attributes
 from acd.domain.queue import OverflowCause, PreferredBy
 from routing.model import Requirements
@@ -112,6 +113,8 @@ class Call(Struct, frozen=True, kw_only=True):
     ring: int = 0  # the ring in force; after the last one it is for everybody
     ring_since: datetime | None = None
     left_queues: tuple[QueueName, ...] = ()  # sent on from: it is never sent back
+    offer_mode: OfferMode = OfferMode.RING  # of the latest reservation
+    offer_accepted_at: datetime | None = None
     turned_away: OverflowCause | None = None  # at the door of a queue; it hears why and ends
     overflows: tuple[str, ...] = ()  # queue and cause of each, in order: "support:closed"
     reasons: tuple[str, ...] = ()  # why this agent, of the latest reservation

@@ -9,7 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from acd.domain import agent_rules, assignment, call_rules, fallback_rules, hotline_rules, reserves, waiting_rules
+from acd.domain import (
+    agent_rules,
+    assignment,
+    call_rules,
+    fallback_rules,
+    hotline_rules,
+    offer_rules,
+    phone_rules,
+    reason_rules,
+    reserves,
+    supervision,
+    waiting_rules,
+    wrap_up_rules,
+)
 from acd.domain import commands as cmd
 from acd.domain.effects import StartTimer
 from acd.domain.estimates import Outlook, outlook
@@ -25,10 +38,15 @@ _RULES: dict[type[cmd.Command], Rule] = {
     **waiting_rules.RULES,
     **reserves.RULES,
     **hotline_rules.RULES,
+    **reason_rules.RULES,
+    **phone_rules.RULES,
+    **wrap_up_rules.RULES,
+    **offer_rules.RULES,
+    **supervision.RULES,
     **fallback_rules.RULES,
 }
 
-_TIMERS = (agent_rules.timers, assignment.timers, waiting_rules.timers, reserves.timers)
+_TIMERS = (agent_rules.timers, assignment.timers, waiting_rules.timers, reserves.timers, reason_rules.timers)
 
 
 class Engine:
@@ -43,6 +61,7 @@ class Engine:
         turn = Turn(self.state, now)
         _RULES[type(command)](turn, command)
         reserves.tend(turn)
+        reason_rules.tend(turn)
         return turn.decision()
 
     def replay(self, events: Iterable[Event]) -> None:

@@ -2,6 +2,10 @@
 ├── UnknownAgentError
 ├── UnknownCallError
 ├── UnknownQueueError
+├── UnknownReasonError        422
+├── UnknownWrapUpCodeError    422
+├── WrapUpCodeRequiredError   422
+├── WrapUpLimitError
 └── WrongStateError
 """
 
@@ -24,3 +28,19 @@ class UnknownQueueError(DomainError):
 
 class WrongStateError(DomainError):
     error_id = "agent.wrong_state"
+
+
+class UnknownReasonError(DomainError):
+    error_id = "reason.unknown"
+
+
+class UnknownWrapUpCodeError(DomainError):
+    error_id = "wrap_up.unknown_code"
+
+
+class WrapUpCodeRequiredError(DomainError):
+    error_id = "wrap_up.code_required"
+
+
+class WrapUpLimitError(DomainError):
+    error_id = "wrap_up.limit"

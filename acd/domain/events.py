@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 
@@ -10,6 +10,7 @@ from acd.domain.agent import AfterCall, AgentProfile
 from acd.domain.call import Call, IvrStep, Ring, Termination
 from acd.domain.caller import Caller, CallerContext
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId
+from acd.domain.people import OfferMode, Sentences
 from acd.domain.priorities import Attributes
 from acd.domain.queue import QueuePolicy, RoutingRules
 from routing.model import Requirements
@@ -46,8 +47,12 @@ class AgentBecameReady(Event, frozen=True, kw_only=True):
 
 
 class AgentBecameNotReady(Event, frozen=True, kw_only=True):
+    """`resumes`: for the phone's sake alone; ready again when it is back. `ticket`: of after-call work."""
+
     agent_id: AgentId
     reason: str
+    resumes: bool = False
+    ticket: str = ""
 
 
 class AfterCallChosen(Event, frozen=True, kw_only=True):
@@ -184,6 +189,7 @@ class CallReserved(Event, frozen=True, kw_only=True):
     agent_id: AgentId
     attempt: int
     reasons: tuple[str, ...]
+    mode: OfferMode = OfferMode.RING
 
 
 class AgentRang(Event, frozen=True, kw_only=True):
@@ -293,3 +299,74 @@ class TicketCommitted(Event, frozen=True, kw_only=True):
     agent_id: AgentId
     ticket_number: str
     to_qualify: bool
+
+
+# people and their supervisors ----------------------------------------------------------------------------------
+
+
+class OfferAccepted(Event, frozen=True, kw_only=True):
+    """On the screen; the phone rings from now on."""
+
+    call_id: CallId
+    reservation_id: ReservationId
+    agent_id: AgentId
+
+
+class WrapUpExtended(Event, frozen=True, kw_only=True):
+    agent_id: AgentId
+    call_id: CallId
+    until: datetime
+    by_time: timedelta
+
+
+class ReasonLimitPassed(Event, frozen=True, kw_only=True):
+    """`limit`: `occurrence` or `shift`; `seconds`: how long it is."""
+
+    agent_id: AgentId
+    reason: str
+    limit: str
+    seconds: float
+
+
+class PhoneChanged(Event, frozen=True, kw_only=True):
+    """`trouble` "": the phone can be rung."""
+
+    agent_id: AgentId
+    trouble: str
+
+
+class CallMoved(Event, frozen=True, kw_only=True):
+    """By hand, out of `queue`; CallQueued follows."""
+
+    call_id: CallId
+    queue: QueueName
+    to_queue: QueueName
+
+
+class CallPrioritised(Event, frozen=True, kw_only=True):
+    call_id: CallId
+    queue: QueueName
+    priority: int
+
+
+class CallKept(Event, frozen=True, kw_only=True):
+    """Before all other rings from now on."""
+
+    call_id: CallId
+    queue: QueueName
+    ring: Ring
+
+
+class QueueDoorSet(Event, frozen=True, kw_only=True):
+    """`is_open` None: back to the calendar."""
+
+    queue: QueueName
+    is_open: bool | None
+    announcement: Sentences = ()
+
+
+class TextBroadcast(Event, frozen=True, kw_only=True):
+    text: str
+    sender: str
+    queue: QueueName | None
+    agents: tuple[AgentId, ...]

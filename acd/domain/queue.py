@@ -8,6 +8,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from acd.domain.ids import AgentId, QueueName
+from acd.domain.people import OfferMode, PeopleRules, Sentences, WrapUpPolicy
 from acd.domain.priorities import PriorityRule
 from ivr.opening import OpeningHours
 from routing import AgentChoice, Needs, PoolRules, QueueRules, Requirements
@@ -18,6 +19,7 @@ class PreferredBy(StrEnum):
     TICKET_OWNER = "ticket_owner"  # of the ticket whose number the caller keyed
     LAST_AGENT = "last_agent"  # who spoke to this caller last
     NAMED = "named"
+    SUPERVISOR = "supervisor"  # given by hand; not for configuration
 
 
 class PreferredRing(Struct, frozen=True, kw_only=True):
@@ -57,10 +59,18 @@ class Overflow(Struct, frozen=True, kw_only=True):
     flow: str = ""  # of the menus
 
 
+class Door(Struct, frozen=True, kw_only=True):
+    """A queue closed or opened by hand: it overrides the calendar until it is given back to it."""
+
+    is_open: bool
+    announcement: Sentences = ()  # of a closed one
+
+
 class RoutingRules(PoolRules, frozen=True, kw_only=True):
     """What holds for all queues together."""
 
     seed: int = 0  # of weighted random choices
+    people: PeopleRules = PeopleRules()
 
 
 class QueuePolicy(Struct, frozen=True, kw_only=True):
@@ -83,6 +93,9 @@ class QueuePolicy(Struct, frozen=True, kw_only=True):
     reserve: ReservePolicy | None = None
     hours: OpeningHours | None = None
     overflow: tuple[Overflow, ...] = ()
+    wrap_up: WrapUpPolicy = WrapUpPolicy()
+    offer_mode: OfferMode = OfferMode.RING
+    whisper: Sentences = ()  # to the agent, before the bridge
 
     def rules(self) -> QueueRules:
         return QueueRules(

@@ -32,6 +32,11 @@ class Turn:
     def wish(self, effect: Effect) -> None:
         self._effects.append(effect)
 
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """What has happened so far."""
+        return tuple(self._events)
+
     def concerns(self, queue: str) -> bool:
         """Whether anything has happened so far that names this queue, or may have changed its rules."""
         return any(

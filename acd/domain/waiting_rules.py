@@ -63,11 +63,13 @@ def _let_in(turn: Turn, call: Call, policy: QueuePolicy, place: cmd.EnqueueCall)
             turn.wish(fx.TurnAway(call_id=call.call_id, announcement=way_out.announcement, flow=way_out.flow))
             return False
         policy = turn.state.queue(to_queue)
-    _queue(turn, call, policy, place, priority_of(policy, call.caller, call.context, place.attributes, place.priority))
+    put_in_queue(
+        turn, call, policy, place, priority_of(policy, call.caller, call.context, place.attributes, place.priority)
+    )
     return True
 
 
-def _queue(turn: Turn, call: Call, policy: QueuePolicy, place: cmd.EnqueueCall, priority: Priority) -> None:
+def put_in_queue(turn: Turn, call: Call, policy: QueuePolicy, place: cmd.EnqueueCall, priority: Priority) -> None:
     queued_at = min(place.queued_at or turn.now, turn.now)
     rings = tuple(ring for wanted in policy.preferred if (ring := _ring(call, wanted)))
     in_force, ring_since = _ring_by(rings, queued_at, turn.now)
@@ -256,7 +258,7 @@ def _send_on(turn: Turn, call: Call, to_queue: str) -> bool:
         queued_at=call.queued_at,
         place_at=call.place_at,
     )
-    _queue(turn, call, policy, place, Priority(call.priority, call.priority_reason))
+    put_in_queue(turn, call, policy, place, Priority(call.priority, call.priority_reason))
     turn.wish(fx.RecordInteraction(call=turn.state.calls[call.call_id]))
     return True
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from acd.domain.call import Call
 from acd.domain.caller import Caller, CallerContext
@@ -51,6 +51,12 @@ class DeskError(Exception):
     """The desk (contacts, tickets) could not be asked or written."""
 
     error_id = "desk.error"
+
+
+class PromptsError(Exception):
+    """A sound cannot be made."""
+
+    error_id = "prompt.unavailable"
 
 
 class Clock(ABC):
@@ -199,6 +205,11 @@ class CallerChannel(ABC):
     async def finish(self) -> None:
         """Say that this call is done and hang up."""
 
+    @abstractmethod
+    async def turn_away(self, treatment: Literal["announcement", "fallback"]) -> None:
+        """The service is too busy for this caller: hand the channel back to the switch at once, for an announcement and
+        the end, or for its fallback. Control ends with it."""
+
 
 CallHandler = Callable[[CallerChannel], Awaitable[None]]
 
@@ -226,10 +237,12 @@ class CallerGone:
 
 @dataclass(frozen=True, slots=True)
 class LiveChannels:
-    """All that lives in the switch, asked for at `observed_at`, after each (re)connection to it."""
+    """All that lives in the switch, asked for at `observed_at`, after each (re)connection to it. `talking`: those in
+    which an agent talks; each is told as `LegAnswered` (or `FallbackCall`) besides."""
 
     linkedids: frozenset[str]
     observed_at: datetime
+    talking: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,6 +386,11 @@ class Prompts(ABC):
     async def speak(self, prompts: Sequence[PromptRef], *, within: timedelta) -> None:
         """Make the sounds of values (`spoken_now`) that are not there. Returns at `within` at the latest; what could
         not be made is no error: `sounds_of` goes without it."""
+
+    @abstractmethod
+    async def prepare(self, prompts: Iterable[PromptRef]) -> Mapping[PromptRef, str]:
+        """Make the sounds of prompts that are not there; `sounds_of` has them afterwards. The path of each. Raises
+        PromptsError."""
 
 
 class Lookups(ABC):

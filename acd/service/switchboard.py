@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 
 import structlog
@@ -12,6 +13,7 @@ from acd.domain import commands as cmd
 from acd.domain import effects as fx
 from acd.domain.call import Reason
 from acd.domain.ids import AgentId, CallId, ReservationId, call_id_of
+from acd.service.admission import Admission
 from acd.service.call_flow import CallFlow, FlowServices, adopt_talk
 from acd.service.fallback import ServedElsewhere
 from acd.service.ports import (
@@ -27,6 +29,7 @@ from acd.service.ports import (
     LiveChannels,
     TelephonyFact,
 )
+from acd.service.reconciliation import Reconciliation
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +45,8 @@ class Switchboard:
         self._flows: dict[CallId, CallFlow] = {}
         self._failures: Counter[CallId] = Counter()
         self.on_live_channels: Callable[[], None] = lambda: None  # connected to the switch, maybe again
+        self.admission = Admission(services.limits, self.__len__)
+        self.reconciliation = Reconciliation(services.state)
         self.served_elsewhere = ServedElsewhere(
             services.state, services.desk, services.clock, services.tasks, services.submit
         )
@@ -54,6 +59,10 @@ class Switchboard:
     async def take_call(self, channel: CallerChannel) -> None:
         """Handle one session with a caller's channel, to its end. Never raises but for cancellation."""
         call_id = call_id_of(channel.facts.linkedid)
+        if self._is_new(channel) and self.admission.refuses():
+            with suppress(CallerHungUpError, ControlLostError):
+                await channel.turn_away(self.admission.limits.treatment)
+            return
         flow = self._flows[call_id] = CallFlow(channel, self._services)
         try:
             await flow.run()
@@ -68,6 +77,11 @@ class Switchboard:
         finally:
             if self._flows.get(call_id) is flow:
                 del self._flows[call_id]
+
+    def _is_new(self, channel: CallerChannel) -> bool:
+        """Nobody who was inside before is turned away."""
+        facts, known = channel.facts, self._services.state.calls
+        return not facts.stage and not facts.was_answered and call_id_of(facts.linkedid) not in known
 
     def _submit_of(self, flow: CallFlow, command: cmd.Command) -> None:
         """The end of a session says nothing of a call that another one has taken up meanwhile."""
@@ -140,10 +154,12 @@ class Switchboard:
                 self._failures.pop(call_id, None)
                 self.served_elsewhere.caller_gone(linkedid)
             case FallbackCall():
+                self.reconciliation.served_elsewhere()
                 self.served_elsewhere.take(fact)
-            case LiveChannels(linkedids, observed_at):
+            case LiveChannels(linkedids, observed_at, talking):
                 # Asterisk's list and the sessions race: a call under control has its own word on when it ends.
                 controlled = {flow.linkedid for flow in self._flows.values()}
+                self.reconciliation.looked(linkedids | controlled, talking, observed_at)
                 self._services.submit(cmd.Reconcile(live_linkedids=linkedids | controlled, observed_at=observed_at))
                 self._services.tasks.start(self._settle(linkedids | controlled), "settle_calls")
                 self.on_live_channels()

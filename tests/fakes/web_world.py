@@ -26,12 +26,15 @@ from acd.service.dispatcher import Dispatcher
 from acd.service.hotline import Hotline
 from acd.service.incidents import IncidentBoard
 from acd.service.ivr_figures import IvrFigures
+from acd.service.notices import Notices
 from acd.service.ports import Clock, Role, User
 from acd.service.screens import Screens
+from acd.service.supervision import Supervision
 from acd.service.tasks import BackgroundTasks
 from acd.settings import Settings, load_settings
 from acd.web.app import WebServices, build_app
 from acd.web.metrics import Metrics
+from tests.fakes.audit import FakeAuditLog
 from tests.fakes.desk_store import FakeDeskStore
 from tests.fakes.hotline import fake_hotline
 from tests.fakes.ports import FakePrompts
@@ -70,6 +73,7 @@ class WebWorld:
     dispatcher: Dispatcher
     screens: Screens
     users: FakeUserDirectory
+    audit: FakeAuditLog
     desk: Desk
     metrics: Metrics
     app: web.Application
@@ -130,12 +134,15 @@ def build_world(
     metrics = Metrics()
     metrics.watch(screens)
     users = FakeUserDirectory((user, PASSWORD) for user in (ALICE, BOB, SARAH, PHONELESS))
+    audit = FakeAuditLog()
+    notices = Notices(engine.state, screens)
     unready: list[str] = []
     effects: list[fx.Effect] = []
     hotline = fake_hotline()
     services = WebServices(
         dispatcher=dispatcher,
         screens=screens,
+        supervision=Supervision(dispatcher, audit, clock, FakePrompts(), users),
         users=users,
         desk=Desk(FakeDeskStore(), clock.now),
         clock=clock,
@@ -148,7 +155,7 @@ def build_world(
         hotline=hotline,
         incidents=IncidentBoard(hotline.incidents, FakePrompts(), clock, BackgroundTasks(), ZoneInfo("Europe/Paris")),
     )
-    for listener in (statistics.hear, screens.hear, metrics.hear):
+    for listener in (statistics.hear, screens.hear, notices.hear, metrics.hear):
         dispatcher.add_listener(listener)
     kinds = (
         fx.RingAgent,
@@ -168,6 +175,7 @@ def build_world(
         dispatcher=dispatcher,
         screens=screens,
         users=users,
+        audit=audit,
         desk=services.desk,
         metrics=metrics,
         app=build_app(services),

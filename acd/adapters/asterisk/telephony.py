@@ -91,6 +91,10 @@ class AsteriskTelephony(Telephony):
             self._stops.discard(linkedid)
             self._tasks.start(self._hang_up(channel), "hang_up_leg")
 
+    async def look(self) -> None:
+        """Tell all live channels now, as after a login. Raises AmiError."""
+        await self._resync()
+
     async def _resync(self) -> None:
         over = await calls_over(self._link)
         observed_at = self._clock.now()
@@ -99,12 +103,10 @@ class AsteriskTelephony(Telephony):
         log.info("asterisk_resynchronised", channels=len(channels), calls=len(live), served_elsewhere=len(over))
         for call in over:  # before those that are gone are ended as such
             self._hear(call)
-        self._hear(LiveChannels(live, observed_at))
+        legs = [(leg, channel) for channel in channels if (leg := talking_leg(channel))]
+        self._hear(LiveChannels(live, observed_at, frozenset(leg.linkedid for leg, _ in legs)))
         queued = {channel["Linkedid"] for channel in channels if is_in_queue(channel)}
-        for channel in channels:  # answers given while nobody listened
-            leg = talking_leg(channel)
-            if leg is None:
-                continue
+        for leg, channel in legs:  # answers given while nobody listened
             served = None
             if leg.linkedid in queued:
                 seconds = _seconds(channel.get("Duration") or "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from acd.domain.changes import calls, fallback, hotline, people, talks, waiting
+from acd.domain.changes import calls, fallback, hotline, people, supervision, talks, waiting
 
 CHANGES = {
     **people.CHANGES,
@@ -11,4 +11,5 @@ CHANGES = {
     **talks.CHANGES,
     **fallback.CHANGES,
     **hotline.CHANGES,
+    **supervision.CHANGES,
 }

@@ -167,6 +167,15 @@ EVENTS: list[ev.Event] = [
         termination=Termination(Result.LEFT_IVR, Reason.CALLER_HUNG_UP),
         wait_seconds=None,
     ),
+    ev.OfferAccepted(at=AT, call_id=CALL, reservation_id=RESERVATION, agent_id=AGENT),
+    ev.WrapUpExtended(at=AT, agent_id=AGENT, call_id=CALL, until=AT, by_time=timedelta(seconds=0.5)),
+    ev.ReasonLimitPassed(at=AT, agent_id=AGENT, reason=HOSTILE, limit="shift", seconds=1800),
+    ev.PhoneChanged(at=AT, agent_id=AGENT, trouble="do_not_disturb"),
+    ev.CallMoved(at=AT, call_id=CALL, queue=QUEUE, to_queue=QUEUE),
+    ev.CallPrioritised(at=AT, call_id=CALL, queue=QUEUE, priority=0),
+    ev.CallKept(at=AT, call_id=CALL, queue=QUEUE, ring=Ring((AGENT,), timedelta(minutes=5))),
+    ev.QueueDoorSet(at=AT, queue=QUEUE, is_open=False, announcement=(("fr", HOSTILE),)),
+    ev.TextBroadcast(at=AT, text=HOSTILE, sender="sarah", queue=None, agents=(AGENT,)),
     ev.TicketCommitted(at=AT, call_id=CALL, agent_id=AGENT, ticket_number="1000012", to_qualify=True),
 ]
 
