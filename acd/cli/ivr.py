@@ -17,6 +17,7 @@ from acd.adapters.clock import SystemClock
 from acd.adapters.lookups import open_lookups
 from acd.bootstrap import call_desk, prompts_of
 from acd.cli.failures import clear_failures
+from acd.cli.ivr_traffic import span_of, traffic_in
 from acd.domain.commands import Command
 from acd.domain.ids import CallId
 from acd.reload import lookup_services
@@ -80,12 +81,19 @@ class Format(StrEnum):
 def graph(
     flow: FlowName,
     form: Annotated[Format, typer.Option("--format", help="svg or mermaid")] = Format.SVG,
+    traffic: Annotated[
+        str, typer.Option("--traffic", help="FROM..TO: arrows as thick as the traffic then: 2026-11-20..2026-11-21")
+    ] = "",
     config: ConfigFile = None,
 ) -> None:
     """The flow as a picture, on standard output."""
     with clear_failures():
-        chosen = _flow_of(load_site(load_settings(config)), flow)
-    typer.echo(pictures.svg(chosen) if form is Format.SVG else pictures.mermaid(chosen), nl=False)
+        site = load_site(load_settings(config))
+        chosen = _flow_of(site, flow)
+        taken = None
+        if traffic:
+            taken = asyncio.run(traffic_in(site, chosen, *span_of(traffic, site.settings.service.zone)))
+    typer.echo(pictures.svg(chosen, taken) if form is Format.SVG else pictures.mermaid(chosen, taken), nl=False)
 
 
 @app.command("try")
