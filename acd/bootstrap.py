@@ -64,9 +64,10 @@ from acd.service.memory import NO_PAST, Memory, Past, StateFold
 from acd.service.menu import MenuServices
 from acd.service.notices import Notices
 from acd.service.ports import Clock, Desk, Journal, Lookups, Prompts, Role, Telephony, Timers, User
-from acd.service.restore import journal_keeper, take_up
+from acd.service.restore import check_past, journal_keeper, take_up
 from acd.service.screens import ScheduleFlush, Screens
 from acd.service.supervision import Supervision
+from acd.service.survey_desk import SurveyServices
 from acd.service.switchboard import Switchboard
 from acd.service.tasks import BackgroundTasks
 from acd.settings import Settings
@@ -120,7 +121,9 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
     screens = Screens(engine.state, statistics, ports.clock, ports.schedule)
     writer = DeskWriter(ports.desk, dispatcher.submit, ports.journal.took)
     ivr_figures = IvrFigures()
-    memory = Memory({"state": StateFold(engine), "statistics": statistics, "ivr_figures": ivr_figures})
+    memory = Memory()
+    for name, fold in (("state", StateFold(engine)), ("statistics", statistics), ("ivr_figures", ivr_figures)):
+        memory.join(name, fold)
     site = live.site
     timers = ports.timers(ports.clock, dispatcher.submit)
     incidents = IncidentBoard(
@@ -142,7 +145,19 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
                 prompts=ports.prompts,
                 lookups=ports.lookups,
                 hotline=HotlineServices(
-                    submit=dispatcher.submit, clock=ports.clock, stores=ports.hotline, board=incidents
+                    submit=dispatcher.submit,
+                    clock=ports.clock,
+                    stores=ports.hotline,
+                    board=incidents,
+                    surveys=SurveyServices(
+                        submit=dispatcher.submit,
+                        clock=ports.clock,
+                        tasks=ports.tasks,
+                        store=ports.hotline.surveys,
+                        plan_of=live.survey_plan,
+                        folder=comments_folder(site),
+                    ),
+                    catalogue=live.catalogue,
                 ),
                 zone=site.settings.service.zone,
                 hand_over=HandOverServices(submit=dispatcher.submit, far_end=far_end),
@@ -191,6 +206,11 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
     )
 
 
+def comments_folder(site: Site) -> Path:
+    """Where Asterisk writes what callers say in surveys."""
+    return site.settings.data_dir / "surveys"
+
+
 def profile_of(user: User, routing: RoutingSettings) -> AgentProfile | None:
     """The agent that a user is; None for people without a phone."""
     if Role.AGENT not in user.roles or user.extension is None:
@@ -234,6 +254,7 @@ async def open_guichet(
     started_at = clock.now()
     async with AsyncExitStack() as stack:
         kept = await stack.enter_async_context(open_kept_journal(settings, clock))
+        check_past(kept.past)
         tasks = await stack.enter_async_context(BackgroundTasks())
         database = await stack.enter_async_context(await ticketing.open_database(settings.database_url))
         desk = await stack.enter_async_context(ticketing.open_desk(database, clock.now))
@@ -242,6 +263,7 @@ async def open_guichet(
         lookups = await stack.enter_async_context(open_lookups(lookup_services(settings.lookups)))
         journal = await stack.enter_async_context(_journal(settings, kept, tasks))
         hotline = _hotline(database)
+        await asyncio.to_thread(comments_folder(site).mkdir, parents=True, exist_ok=True)
         telephony = AsteriskTelephony(
             _ami_address(site, secrets),
             clock,
@@ -270,6 +292,7 @@ async def open_guichet(
             open_records(
                 live,
                 dispatcher=core.dispatcher,
+                memory=core.memory,
                 database=database,
                 link=telephony.link,
                 clock=clock,

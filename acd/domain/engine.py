@@ -20,6 +20,7 @@ from acd.domain import (
     reason_rules,
     recording_rules,
     reserves,
+    restart_rules,
     supervision,
     talk_rules,
     transfer_rules,
@@ -50,6 +51,7 @@ _RULES: dict[type[cmd.Command], Rule] = {
     **fallback_rules.RULES,
     **talk_rules.RULES,
     **transfer_rules.RULES,
+    **restart_rules.RULES,
 }
 
 _TIMERS = (

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from acd.domain import commands as cmd
 from acd.domain.agent import NotReadyReason
 from acd.domain.arrangement import Arrangement, arrangement_of
-from acd.domain.call import CallStage, Reason
+from acd.domain.call import Call, CallStage, Reason
 from acd.domain.effects import RingAgent, TurnAway
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId, call_id_of
 from acd.domain.priorities import Attributes, attributes_asked_for
@@ -37,6 +37,7 @@ from acd.service.ports import (
     PromptsError,
     Stage,
 )
+from acd.service.survey_desk import SurveyDesk, SurveyPlan
 from acd.service.talk import CallersPart, Next
 from acd.service.talk_legs import LegServices, state_of
 from ivr import interpreter
@@ -67,6 +68,20 @@ class FlowServices(LegServices):
     limits: Limits = NO_LIMITS
 
 
+async def call_under_way(services: FlowServices, linkedid: str) -> Call | None:
+    """The call as the desk knows it, if it is not over."""
+    try:
+        async with asyncio.timeout(LOOKUP_LIMIT.total_seconds()):
+            return await services.desk.call_under_way(linkedid)
+    except (DeskError, TimeoutError) as error:
+        log.warning("call_not_adopted", call_id=call_id_of(linkedid), error=type(error).__name__)
+        return None
+
+
+async def _known_before() -> None:
+    """Who calls was asked before the talk."""
+
+
 async def adopt_talk(
     services: FlowServices, linkedid: str, agent_id: AgentId | None = None, mode: TalkMode = TalkMode.TALKING
 ) -> None:
@@ -77,12 +92,7 @@ async def adopt_talk(
         if agent_id is not None and known.stage is CallStage.DETACHED:
             services.submit(cmd.AdoptTalk(call=replace(known, agent_id=agent_id)))
         return
-    try:
-        async with asyncio.timeout(LOOKUP_LIMIT.total_seconds()):
-            call = await services.desk.call_under_way(linkedid)
-    except (DeskError, TimeoutError) as error:
-        log.warning("talk_not_adopted", call_id=call_id_of(linkedid), error=type(error).__name__)
-        return
+    call = await call_under_way(services, linkedid)
     if call is not None:
         held_by = HeldBy.SCREEN if mode is TalkMode.HELD else ""
         found = replace(call, agent_id=agent_id or call.agent_id, talk_mode=mode, held_by=held_by)
@@ -112,6 +122,9 @@ class CallFlow:
     async def run(self) -> None:
         """Raises CallerHungUpError or ControlLostError when the session ends before the story does."""
         route = self._services.route_of(self._facts.called_number)
+        if self._facts.stage == Stage.SURVEY:
+            await self._go_on_in_survey(route)
+            return
         if self._facts.stage == Stage.HELD:
             await adopt_talk(self._services, self.linkedid, mode=TalkMode.HELD)
             self._start(route)
@@ -229,8 +242,13 @@ class CallFlow:
     def _settle_ring(self) -> None:
         """A phone rang when control was lost. Dial has ended since, or this caller would not be back."""
         call = self._services.state.calls.get(self.call_id)
-        if call is not None and call.stage is CallStage.RESERVED and call.reservation_id is not None:
-            self._services.submit(cmd.ReportNoAnswer(call_id=self.call_id, reservation_id=call.reservation_id))
+        if call is None or call.stage is not CallStage.RESERVED or call.reservation_id is None:
+            return
+        policy = self._services.state.queues.get(QueueName(call.queue or ""))
+        offered_at = call.offered_at or call.changed_at
+        had_time = policy is None or self._services.clock.now() - offered_at >= policy.offer_time
+        settled = cmd.ReportNoAnswer if had_time else cmd.SettleOffer
+        self._services.submit(settled(call_id=self.call_id, reservation_id=call.reservation_id))
 
     def _place_in(self, step: EnterQueue) -> cmd.EnqueueCall:
         self._noted = step.attributes
@@ -338,8 +356,7 @@ class CallFlow:
         call = self._services.state.calls.get(self.call_id)
         if what_next is Next.MENU and call is not None and call.handovers:
             return TurnAway(call_id=self.call_id, announcement=(), flow=call.handovers[-1].to_name)
-        self._services.submit(cmd.EndCall(call_id=self.call_id, reason=Reason.AGENT_HUNG_UP))
-        await self._channel.finish()
+        await self._part()
         return None
 
     async def _say_farewell(self, wish: TurnAway) -> None:
@@ -385,6 +402,58 @@ class CallFlow:
             )
         log.debug("ring_ended", status=status, **reservation)
         return None
+
+    # after the talk ------------------------------------------------------------------------------------------
+
+    async def _part(self) -> None:
+        """The agent has hung up: a survey for some callers, and the end."""
+        call = self._services.state.calls.get(self.call_id)
+        survey = SurveyDesk(self._channel, self._services.menus.hotline.surveys, self.call_id)
+        plan = await survey.plan_for(call) if call is not None else None
+        if plan is not None:
+            self._services.submit(cmd.StartSurvey(call_id=self.call_id, flow=plan.flow.name))
+            await self._ask(plan)
+        self._services.submit(cmd.EndCall(call_id=self.call_id, reason=Reason.AGENT_HUNG_UP))
+        await self._channel.finish()
+
+    async def _ask(self, plan: SurveyPlan) -> None:
+        call = self._services.state.calls.get(self.call_id)
+        menu = MenuWalk(self._channel, self._services.menus, self.call_id, self._identification, Stage.SURVEY)
+        known = self._services.tasks.start(_known_before(), "identify_caller")
+        await menu.walk(Route(flow=plan.flow, language=call.language if call else None), known)
+
+    async def _go_on_in_survey(self, route: Route) -> None:
+        """The service was gone in the middle of it. Whatever cannot be taken up is left: the talk is long over."""
+        found = None
+        if self.call_id not in self._services.state.calls:
+            found = await call_under_way(self._services, self.linkedid)
+            if found is not None:
+                self._services.submit(cmd.AdoptSurvey(call=found))
+        call = self._services.state.calls.get(self.call_id)
+        if call is None:
+            await self._channel.finish()
+            return
+        self._start(route)
+        plan = self._services.menus.hotline.surveys.plan_of(call.queue or "", call.called_number)
+        try:
+            if plan is not None:
+                await self._ask(plan)
+        finally:
+            if found is not None:
+                self._services.tasks.start(self._settle(found), "settle_call")
+        self._services.submit(cmd.EndCall(call_id=self.call_id, reason=Reason.AGENT_HUNG_UP))
+        await self._channel.finish()
+
+    async def _settle(self, call: Call) -> None:
+        """Its agent's wrap-up may have died with the service."""
+        try:
+            unsettled = await self._services.desk.unsettled_calls(call.started_at)
+        except DeskError as error:
+            log.warning("call_not_settled", call_id=self.call_id, error=str(error))
+            return
+        for known in unsettled:
+            if known.linkedid == self.linkedid:
+                self._services.submit(cmd.SettleCall(call=known))
 
     async def _end_after_talk(self) -> None:
         """An agent spoke to this caller and hung up while no service looked on."""

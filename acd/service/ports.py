@@ -112,6 +112,7 @@ class Stage:
     TALKING = "talking"  # again, after a hold or a transfer: when the channel comes back, that is over
     HELD = "held"  # the agent is at the desk
     TRANSFERRED = "transferred"  # waiting again, or without a queue in the menus: whatever a Dial before has said
+    SURVEY = "survey"  # the talk is over, the agent gone
 
 
 class DialStatus(StrEnum):
@@ -134,6 +135,14 @@ class Keyed:
 
     digits: str
     is_complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a caller said, without a silence behind it. `key`: the one that ended it, "" for silence or time."""
+
+    length: timedelta
+    key: str = ""
 
 
 class CallerChannel(ABC):
@@ -171,6 +180,12 @@ class CallerChannel(ABC):
         count first, and nothing is played then; `is_retry` forgets them. Not `interruptible`: all is played, keys
         pressed meanwhile count.
         """
+
+    @abstractmethod
+    async def record(self, path: str, *, limit: timedelta, silence: timedelta) -> Recorded:
+        """A tone, then what the caller says, into `path` (absolute, without extension; WAV) until a key, so long a
+        silence, or the limit. A key pressed before ends it at once, with nothing recorded. A caller who hangs up has
+        said it: what was recorded is there."""
 
     def key_pressed(self, key: str) -> None:  # noqa: B027  # a channel may hear keys by itself
         """The switch heard a key, whatever runs on the channel. Each is told once, in order."""

@@ -26,6 +26,7 @@ from acd.service.ports import (
     LegAnswered,
     LegRinging,
     LiveChannels,
+    Recorded,
     Telephony,
     TelephonyError,
     TelephonyFact,
@@ -72,6 +73,9 @@ class FakeTelephony(Telephony):
         """The channel is one of this switch from now on."""
         self._channels[channel.facts.linkedid] = channel
         channel.switch = self
+
+    def channels(self) -> list[FakeChannel]:
+        return list(self._channels.values())
 
     def log_in(self, observed_at: datetime) -> None:
         """The service is connected (again)."""
@@ -169,6 +173,8 @@ class FakeChannel(CallerChannel):
         self.state: dict[str, str] = {}
         self.heard: list[str] = []
         self.sound_times: dict[str, timedelta] = {}
+        self.speech = _NO_TIME
+        self.recorded: list[str] = []
         self.has_music = False
         self.dialled: list[str] = []
         self.phones: dict[str, DialStatus] = {}  # those that end a ring by themselves
@@ -223,6 +229,10 @@ class FakeChannel(CallerChannel):
     def cut(self) -> None:
         """The session dies, the channel lives; what was dialled goes on."""
         self._lose_control(because_hung_up=False)
+
+    @property
+    def is_controlled(self) -> bool:
+        return not self._end.done()
 
     def again(self) -> FakeChannel:
         """The dialplan asks for the service once more: the same channel, with what was written on it."""
@@ -322,6 +332,18 @@ class FakeChannel(CallerChannel):
             return Keyed(digits, is_complete=False)
         finally:
             self._ahead, self._pressed = deque(key for key in self._pressed if key), None
+
+    async def record(self, path: str, *, limit: timedelta, silence: timedelta) -> Recorded:
+        """What the caller says is what the test has put into `speech`: so long, until a key, silence or the limit."""
+        self._check()
+        if self._ahead:
+            return Recorded(_NO_TIME, self._ahead.popleft())
+        self.recorded.append(path)
+        length = min(self.speech, limit)
+        self._key_came = asyncio.get_running_loop().create_future()
+        if length:
+            await self._happens_within(length, self._key_came)
+        return Recorded(length, self._ahead.popleft() if self._ahead else "")
 
     async def start_music(self) -> None:
         self._check()

@@ -30,6 +30,7 @@ from acd.service.ports import (
     DialStatus,
     JoinStatus,
     Keyed,
+    Recorded,
 )
 
 log = structlog.get_logger(__name__)
@@ -164,6 +165,13 @@ class AgiCallerChannel(CallerChannel):
                     return Keyed(digits, is_complete=True)
                 key = await self._next_key(digit_timeout)
             return Keyed(digits, is_complete=False)
+
+    async def record(self, path: str, *, limit: timedelta, silence: timedelta) -> Recorded:
+        with self._call_errors():
+            if key := self._keys.take():
+                return Recorded(timedelta(0), key)
+            key, length = await self._session.record_file(path, limit, silence)
+            return Recorded(length, self._keys.returned(key) if key else "")
 
     def _first_ahead(self) -> str:
         """Who is asked for six digits and hash often keys the hash although six were enough."""
