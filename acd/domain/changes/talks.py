@@ -9,6 +9,7 @@ from acd.domain import events as ev
 from acd.domain.agent import AgentState
 from acd.domain.call import CallStage
 from acd.domain.changes.kinds import Change
+from acd.domain.talk import TalkMode
 from routing import AgentChoice
 
 if TYPE_CHECKING:
@@ -93,7 +94,9 @@ def _talk_adopted(state: State, event: ev.TalkAdopted) -> None:
 
 
 def _talk_ended(state: State, event: ev.TalkEnded) -> None:
-    state.replace_call(event.call_id, event.at, talk_ended_at=event.at)
+    state.replace_call(
+        event.call_id, event.at, talk_ended_at=event.at, talk_mode=TalkMode.TALKING, held_by="", is_muted=False
+    )
     state.replace_agent(event.agent_id, talked_seconds=event.talk_seconds)
 
 
