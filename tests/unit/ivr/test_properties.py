@@ -21,9 +21,11 @@ from ivr.model import (
     Collect,
     Digits,
     EnterQueue,
+    FindIncident,
     HangUp,
     Identified,
     Identify,
+    IncidentFound,
     Input,
     Lookup,
     LookupResult,
@@ -179,6 +181,8 @@ def _silent(step: Step) -> Input:
             return Identified({})
         case Lookup():
             return LookupResult(False)
+        case FindIncident():
+            return IncidentFound("incident_1", "title", can_be_told=True)
         case _:
             return CheckResult(False)
 
