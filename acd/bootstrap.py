@@ -38,15 +38,11 @@ from acd.adapters.prompts import PromptLibrary
 from acd.adapters.store.audit import SqlAuditLog
 from acd.adapters.store.users import SqlUserDirectory
 from acd.domain import effects as fx
-from acd.domain.agent import AgentProfile
 from acd.domain.commands import Command, ConfigureQueues, RegisterAgent
 from acd.domain.engine import Engine
-from acd.domain.ids import agent_id_of
 from acd.domain.metrics import QueueStatistics
 from acd.domain.outgoing import FarEnd
-from acd.queue_settings import RoutingSettings
 from acd.reload import Reloader, lookup_services
-from acd.routing_site import taste_of
 from acd.secrets import Secrets
 from acd.service.admission import Limits
 from acd.service.call_flow import FlowServices
@@ -59,17 +55,17 @@ from acd.service.incidents import IncidentBoard
 from acd.service.ivr_figures import IvrFigures
 from acd.service.menu import MenuServices
 from acd.service.notices import Notices
-from acd.service.ports import Clock, Desk, Journal, Lookups, Prompts, Role, Telephony, Timers, User
+from acd.service.ports import Clock, Desk, Journal, Lookups, Prompts, Role, Telephony, Timers
 from acd.service.screens import ScheduleFlush, Screens
 from acd.service.supervision import Supervision
 from acd.service.switchboard import Switchboard
 from acd.service.tasks import BackgroundTasks
+from acd.service.taste import profile_of
 from acd.settings import Settings
 from acd.site import LiveSite, Site
 from acd.stability import keep_fallback, watch_over
 from acd.web.app import WebServices, build_app, serve
 from acd.web.metrics import Metrics
-from routing.model import canonical
 from ticketing import api as ticketing
 
 log = structlog.get_logger(__name__)
@@ -174,20 +170,6 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
         writer=writer,
         ivr_figures=ivr_figures,
         incidents=incidents,
-    )
-
-
-def profile_of(user: User, routing: RoutingSettings) -> AgentProfile | None:
-    """The agent that a user is; None for people without a phone."""
-    if Role.AGENT not in user.roles or user.extension is None:
-        return None
-    return AgentProfile(
-        agent_id=agent_id_of(user.login),
-        login=user.login,
-        name=user.name,
-        extension=user.extension,
-        skills=canonical(user.skills or {}),
-        taste=taste_of(routing, user.login),
     )
 
 
@@ -408,8 +390,8 @@ def _agi_server(site: Site, secrets: Secrets, core: Core) -> FastAgiServer:
 
 async def _register_agents(site: Site, core: Core, users: SqlUserDirectory) -> None:
     for user in await users.all():
-        if profile := profile_of(user, site.settings.routing):
-            core.dispatcher.submit(RegisterAgent(profile=profile))
+        if Role.AGENT in user.roles and user.extension is not None:
+            core.dispatcher.submit(RegisterAgent(profile=profile_of(user)))
 
 
 def _problems(core: Core, telephony: AsteriskTelephony, journal: Journal) -> list[str]:

@@ -17,6 +17,7 @@ from acd.domain.effects import CommitTicket
 from acd.domain.events import Event
 from acd.domain.outgoing import FarEnd
 from ivr.model import PromptRef
+from routing import Taste
 
 T = TypeVar("T")
 
@@ -404,6 +405,7 @@ class User:
     roles: frozenset[Role]
     extension: str | None = None
     skills: Mapping[str, int] | None = None
+    taste: Taste | None = None  # among queues; see `acd.service.taste`
 
 
 class UserDirectory(ABC):
