@@ -23,7 +23,8 @@ from acd.site import LiveSite, Site, load_site
 log = structlog.get_logger(__name__)
 
 _LIVE_SECTIONS = frozenset(
-    {"numbers", "queues", "routing", "calendars", "lookups", "flows", "outgoing", "people", "recording"}
+    {"numbers", "queues", "routing", "calendars", "lookups", "surveys", "catalogue", "flows", "outgoing", "people"}
+    | {"recording"}
 )
 
 
