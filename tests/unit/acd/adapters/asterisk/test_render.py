@@ -135,7 +135,7 @@ def test_every_queue_has_a_twin_when_callers_may_be_sent_there() -> None:
         "guichet-access",
     ]
     assert "persistentmembers = yes" in text
-    assert text.count("timeout = 15") == text.count("wrapuptime = 30") == 2
+    assert text.count("timeout = 15") == text.count("wrapuptime = 30") == 3
 
 
 def test_every_number_of_the_hotline_enters_and_others_are_turned_away() -> None:
