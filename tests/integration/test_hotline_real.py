@@ -280,4 +280,4 @@ async def test_a_service_killed_in_the_middle_of_a_survey(served: Served) -> Non
                 "logged_out",
                 "not_ready",
                 "ready",
-            }  # nobody talks or wraps up
+            }
