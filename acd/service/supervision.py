@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from msgspec.structs import replace as replaced
 
@@ -15,6 +16,8 @@ from acd.service.dispatcher import Dispatcher
 from acd.service.ports import Clock, Prompts, UserDirectory
 from ivr.model import PromptRef
 from routing.model import canonical
+
+T = TypeVar("T")
 
 
 class Supervision:
@@ -38,6 +41,11 @@ class Supervision:
         """Raises DomainError."""
         async with audited(self._audit, deed, self._clock.now()):
             self._dispatcher.order(command)
+
+    async def do(self, work: Callable[[], Awaitable[T]], deed: Deed) -> T:
+        """What is no command: done inside the entry, whatever it raises is its outcome."""
+        async with audited(self._audit, deed, self._clock.now()):
+            return await work()
 
     async def set_skills(self, agent_id: AgentId, skills: Mapping[str, int], deed: Deed, *, is_stored: bool) -> None:
         """For good, or until the agent logs in again. Raises DomainError, UserError, UsersUnavailableError."""

@@ -23,8 +23,9 @@ from acd.domain.metrics import QueueStatistics
 from acd.domain.queue import QueuePolicy
 from acd.service.dispatcher import Dispatcher
 from acd.service.ivr_figures import IvrFigures
+from acd.service.monitors import Monitors
 from acd.service.notices import Notices
-from acd.service.ports import Clock, Role, User
+from acd.service.ports import Clock, MonitorEnded, Role, User
 from acd.service.screens import Screens
 from acd.service.supervision import Supervision
 from acd.settings import Settings, load_settings
@@ -32,7 +33,7 @@ from acd.web.app import WebServices, build_app
 from acd.web.metrics import Metrics
 from tests.fakes.audit import FakeAuditLog
 from tests.fakes.desk_store import FakeDeskStore
-from tests.fakes.ports import FakePrompts
+from tests.fakes.ports import FakePrompts, FakeTelephony
 from tests.fakes.users import FakeUserDirectory
 from ticketing.api import Desk
 
@@ -69,6 +70,7 @@ class WebWorld:
     screens: Screens
     users: FakeUserDirectory
     audit: FakeAuditLog
+    telephony: FakeTelephony
     desk: Desk
     metrics: Metrics
     app: web.Application
@@ -128,12 +130,16 @@ def build_world(
     metrics.watch(screens)
     users = FakeUserDirectory((user, PASSWORD) for user in (ALICE, BOB, SARAH, PHONELESS))
     audit = FakeAuditLog()
+    telephony = FakeTelephony()
+    monitors = Monitors(engine.state, telephony, screens, clock)
+    telephony.listen(lambda fact: monitors.hear_switch(fact) if isinstance(fact, MonitorEnded) else None)
     notices = Notices(engine.state, screens)
     unready: list[str] = []
     effects: list[fx.Effect] = []
     services = WebServices(
         dispatcher=dispatcher,
         screens=screens,
+        monitors=monitors,
         supervision=Supervision(dispatcher, audit, clock, FakePrompts(), users),
         users=users,
         desk=Desk(FakeDeskStore(), clock.now),
@@ -166,6 +172,7 @@ def build_world(
         screens=screens,
         users=users,
         audit=audit,
+        telephony=telephony,
         desk=services.desk,
         metrics=metrics,
         app=build_app(services),

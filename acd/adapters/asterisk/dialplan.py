@@ -41,6 +41,9 @@ IVR_SESSION = "GUICHET_IVR"
 RESERVATION = "GUICHET_RESERVATION"
 AGENT = "GUICHET_AGENT"
 SEEN = "GUICHET_SEEN"  # "1": a service has taken this call up since the dialplan last asked for one
+SPIED = "GUICHET_SPIED"  # on a supervisor's channel: the beginning of the names of the channels listened in to
+SUPERVISE = "guichet-supervise"
+AUTO_ANSWER = "guichet-auto-answer"
 DONE = "GUICHET_DONE"  # "1": only the service sets it; AGISTATUS says nothing about it (see design.md section 2)
 
 OVERLOAD = "GUICHET_OVERLOAD"  # "announcement" or "fallback": the service is too busy for this caller
