@@ -10,7 +10,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from acd.domain.agent import AgentProfile
+from acd.domain.agent import AgentProfile, Draft
 from acd.domain.call import Call, IvrStep, Reason
 from acd.domain.caller import Caller, CallerContext
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId
@@ -84,6 +84,14 @@ class EndWrapUp(Command, frozen=True, kw_only=True):
     new_ticket: bool = False
 
 
+class KeepDraft(Command, frozen=True, kw_only=True):
+    """What the agent has typed about this call so far: if the time for the wrap-up runs out, it counts as said."""
+
+    agent_id: AgentId
+    call_id: CallId
+    draft: Draft
+
+
 # a call's way --------------------------------------------------------------------------------------------------
 
 
@@ -113,6 +121,13 @@ class RecordIvrPath(Command, frozen=True, kw_only=True):
     language: str
     flow: str = ""
     flow_version: str = ""
+
+
+class DeflectCall(Command, frozen=True, kw_only=True):
+    """The caller will be told when this major incident is over, and needs no agent."""
+
+    call_id: CallId
+    incident_id: str
 
 
 class KeepKeyedTicket(Command, frozen=True, kw_only=True):
