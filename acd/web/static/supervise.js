@@ -180,7 +180,7 @@ export function Menu({ label, items, open }) {
   const leave = (event) => {
     if (!element.current.contains(event.relatedTarget)) element.current.open = false;
   };
-  return html`<details class="menu" ref=${element} onToggle=${place} onFocusOut=${leave}>
+  return html`<details class="menu" ref=${element} onToggle=${place} onfocusout=${leave}>
     <summary aria-label=${label}>⋯</summary>
     <div>${items.map(([text, deed]) => html`<button type="button" key=${text} onClick=${() => choose(deed)}>${text}</button>`)}</div>
   </details>`;
