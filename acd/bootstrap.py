@@ -46,6 +46,7 @@ from acd.domain.ids import agent_id_of
 from acd.domain.metrics import QueueStatistics
 from acd.domain.outgoing import FarEnd
 from acd.queue_settings import RoutingSettings
+from acd.records import open_records
 from acd.reload import Reloader, lookup_services
 from acd.routing_site import taste_of
 from acd.secrets import Secrets
@@ -66,6 +67,7 @@ from acd.service.ports import Clock, Desk, Journal, Lookups, Prompts, Role, Tele
 from acd.service.restore import journal_keeper, take_up
 from acd.service.screens import ScheduleFlush, Screens
 from acd.service.supervision import Supervision
+from acd.service.survey_desk import SurveyServices
 from acd.service.switchboard import Switchboard
 from acd.service.tasks import BackgroundTasks
 from acd.settings import Settings
@@ -142,7 +144,19 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
                 prompts=ports.prompts,
                 lookups=ports.lookups,
                 hotline=HotlineServices(
-                    submit=dispatcher.submit, clock=ports.clock, stores=ports.hotline, board=incidents
+                    submit=dispatcher.submit,
+                    clock=ports.clock,
+                    stores=ports.hotline,
+                    board=incidents,
+                    surveys=SurveyServices(
+                        submit=dispatcher.submit,
+                        clock=ports.clock,
+                        tasks=ports.tasks,
+                        store=ports.hotline.surveys,
+                        plan_of=live.survey_plan,
+                        folder=comments_folder(site),
+                    ),
+                    catalogue=live.catalogue,
                 ),
                 zone=site.settings.service.zone,
                 hand_over=HandOverServices(submit=dispatcher.submit, far_end=far_end),
@@ -190,6 +204,11 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
         memory=memory,
         incidents=incidents,
     )
+
+
+def comments_folder(site: Site) -> Path:
+    """Where Asterisk writes what callers say in surveys."""
+    return site.settings.data_dir / "surveys"
 
 
 def profile_of(user: User, routing: RoutingSettings) -> AgentProfile | None:
@@ -243,6 +262,7 @@ async def open_guichet(
         lookups = await stack.enter_async_context(open_lookups(lookup_services(settings.lookups)))
         journal = await stack.enter_async_context(_journal(settings, kept, tasks))
         hotline = _hotline(database)
+        await asyncio.to_thread(comments_folder(site).mkdir, parents=True, exist_ok=True)
         telephony = AsteriskTelephony(
             _ami_address(site, secrets),
             clock,
@@ -266,6 +286,16 @@ async def open_guichet(
                 tasks=tasks,
                 past=kept.past,
             ),
+        )
+        records = await stack.enter_async_context(
+            open_records(
+                live,
+                dispatcher=core.dispatcher,
+                database=database,
+                link=telephony.link,
+                clock=clock,
+                tasks=tasks,
+            )
         )
         kept.begin(core.memory.picture, tasks)
         reloader = Reloader(live, read_settings or (lambda: settings), prompts, lookups, core.dispatcher.submit)
@@ -311,6 +341,7 @@ async def open_guichet(
                 readiness=lambda: _problems(core, telephony, journal, kept),
                 metrics=metrics,
                 ivr_figures=core.ivr_figures,
+                records=records.access,
                 hotline=hotline,
                 incidents=core.incidents,
             )

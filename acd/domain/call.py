@@ -17,10 +17,10 @@ from enum import StrEnum
 from msgspec import Struct
 
 from acd.domain.caller import Caller, CallerContext
-from acd.domain.ids import AgentId, CallId, QueueName, ReservationId
+from acd.domain.ids import AgentId, CallId, QueueName, RecordingId, ReservationId
 from acd.domain.people import OfferMode
 from acd.domain.priorities import Attributes
-from acd.domain.queue import OverflowCause, PreferredBy
+from acd.domain.queue import OverflowCause, PreferredBy, RecordingMode
 from routing.model import Requirements
 
 
@@ -77,6 +77,15 @@ class IvrStep(Struct, frozen=True):
     no_matches: int = 0
 
 
+class RunningRecording(Struct, frozen=True, kw_only=True):
+    """Under way in the switch, which has confirmed it."""
+
+    recording_id: RecordingId
+    mode: RecordingMode
+    started_at: datetime
+    is_paused: bool = False
+
+
 class Call(Struct, frozen=True, kw_only=True):
     call_id: CallId
     linkedid: str
@@ -90,6 +99,7 @@ class Call(Struct, frozen=True, kw_only=True):
     language: str = ""
     context: CallerContext = CallerContext()
     ivr_path: tuple[IvrStep, ...] = ()
+    ivr_times: tuple[float, ...] = ()  # seconds from `started_at` at which each step of it began
     flow: str = ""  # of the menus, with the version this caller entered: "hotline@0a1b2c3d4e5f"
     keyed_ticket: str | None = None
     queue: QueueName | None = None
@@ -118,6 +128,8 @@ class Call(Struct, frozen=True, kw_only=True):
     turned_away: OverflowCause | None = None  # at the door of a queue; it hears why and ends
     overflows: tuple[str, ...] = ()  # queue and cause of each, in order: "support:closed"
     reasons: tuple[str, ...] = ()  # why this agent, of the latest reservation
+    recording: RunningRecording | None = None
+    recordings: int = 0  # begun so far
     incident_id: str = ""  # the major incident whose end they will be told
 
     @property

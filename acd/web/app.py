@@ -19,12 +19,14 @@ from acd.web.rate_limit import LogInLimiter
 from acd.web.routes import (
     agents,
     drafts,
+    hotline,
     incidents,
     menus,
     monitor,
     pages,
     probes,
     queues,
+    records,
     session,
     supervision,
     tickets,
@@ -46,14 +48,16 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *queues.ENDPOINTS,
     *menus.ENDPOINTS,
     *incidents.ENDPOINTS,
+    *hotline.ENDPOINTS,
     *tickets.ENDPOINTS,
+    *records.ENDPOINTS,
 )
 LARGEST_BODY: Final = 128 * 1024
 _SHUTDOWN_SECONDS: Final = 3.0
 
 _SECURITY_HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "connect-src 'self'; media-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",

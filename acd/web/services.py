@@ -20,6 +20,7 @@ from acd.service.screens import Screens
 from acd.service.supervision import Supervision
 from acd.settings import Settings
 from acd.web.metrics import Metrics
+from acd.web.record_access import RecordAccess
 from ticketing.api import Desk
 
 
@@ -41,6 +42,7 @@ class WebServices:
     outlook: Callable[[CallId], Outlook]
     metrics: Metrics
     ivr_figures: IvrFigures
+    records: RecordAccess
     hotline: Hotline
     incidents: IncidentBoard
 

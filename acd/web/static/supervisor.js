@@ -2,6 +2,7 @@ import { html, render, useEffect, useReducer, useState } from "./vendor/htm-prea
 import { openSession, request } from "./api.js";
 import { connect } from "./connection.js";
 import { Incidents } from "./incidents.js";
+import { Surveys } from "./surveys.js";
 import { HealthBar } from "./health.js";
 import { Notices } from "./notices.js";
 import { Clock, ConnectionBar, reasonText, StateBadge, TopBar, useNow } from "./parts.js";
@@ -31,6 +32,7 @@ function SupervisorPage({ user }) {
       <${Waiting} state=${state} now=${now} open=${open} />
       <${Agents} state=${state} now=${now} open=${open} canListen=${Boolean(user.extension)} />
       <${Incidents} />
+      <${Surveys} queues=${state.queues} />
       <${AuditLog} />
     </main>
     ${deed && html`<${DeedDialog} key=${deed.title} deed=${deed} close=${() => open(null)} />`}
