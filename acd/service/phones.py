@@ -27,11 +27,14 @@ class PhoneWatch:
         return NotReadyReason.DO_NOT_DISTURB if extension in self._disturb_not else ""
 
     def hear_switch(self, fact: PhoneReachable | DoNotDisturb) -> None:
+        before = self.trouble_of(fact.extension)
         match fact:
             case PhoneReachable(extension, is_reachable):
                 _put(self._away, extension, is_in=not is_reachable)
             case DoNotDisturb(extension, is_on):
                 _put(self._disturb_not, extension, is_in=is_on)
+        if self.trouble_of(fact.extension) == before:
+            return  # each call changes a device's state several times
         for agent in tuple(self._state.agents.values()):
             if agent.profile.extension == fact.extension:
                 self._report(agent.agent_id, fact.extension)
