@@ -12,6 +12,7 @@ from acd.adapters.asterisk import dialplan
 from acd.adapters.asterisk.ami import AmiAddress, AmiError, AmiEvent, AmiLink, AmiRefusedError
 from acd.adapters.asterisk.fallback import call_talking, calls_over, is_in_queue
 from acd.adapters.asterisk.monitoring import Monitoring
+from acd.adapters.asterisk.talk_legs import TalkLegs
 from acd.adapters.asterisk.translate import endpoint_state, extension_of, talking_leg, translate
 from acd.service.ports import (
     CallerGone,
@@ -49,6 +50,7 @@ class AsteriskTelephony(Telephony):
             address, on_event=self._on_event, resync=self._resync, deadline=deadline, ping_interval=ping_interval
         )
         self._monitoring = Monitoring(self._link, self._tell)
+        self._talks = TalkLegs(self._link.action)
         self._legs: dict[str, str] = {}  # Linkedid -> the agent's channel that rings or talks
         self._stops: set[str] = set()  # Linkedids whose next leg must not ring
 
@@ -82,6 +84,33 @@ class AsteriskTelephony(Telephony):
         self._stops.discard(linkedid)
         self._legs.pop(linkedid, None)
 
+    # a talk's legs
+
+    @property
+    def knows_legs(self) -> bool:
+        return self._talks.is_known
+
+    def leg_of(self, linkedid: str, extension: str) -> str | None:
+        return self._talks.leg_of(linkedid, extension)
+
+    async def mark(self, linkedid: str, **variables: str) -> None:
+        await self._talks.mark(linkedid, variables)
+
+    async def send_to_desk(self, leg: str) -> None:
+        await self._talks.send_to_desk(leg)
+
+    async def hang_up(self, leg: str) -> None:
+        await self._hang_up(leg)
+
+    async def end_conference(self, linkedid: str, room: str) -> None:
+        await self._talks.end_conference(linkedid, room)
+
+    async def mute(self, leg: str, *, is_muted: bool) -> None:
+        await self._talks.mute(leg, is_muted=is_muted)
+
+    async def play_digits(self, linkedid: str, leg: str | None, digits: str) -> None:
+        await self._talks.play_digits(linkedid, leg, digits)
+
     async def _hang_up(self, channel: str) -> None:
         try:
             await self._link.action("Hangup", {"Channel": channel})
@@ -91,6 +120,8 @@ class AsteriskTelephony(Telephony):
             raise TelephonyError(f"Hangup: {error}") from error
 
     def _on_event(self, event: AmiEvent) -> None:
+        if gone := self._talks.hear(event):
+            self._hear(gone)
         if event.name == "DialBegin":
             self._dial_began(event)
             return
@@ -107,7 +138,8 @@ class AsteriskTelephony(Telephony):
 
     def _dial_began(self, event: AmiEvent) -> None:
         channel, linkedid = event.get("DestChannel") or "", event.get("Linkedid") or ""
-        if extension_of(channel) is None or not linkedid:
+        is_caller = event.get("Uniqueid") == linkedid  # else somebody is consulted
+        if extension_of(channel) is None or not linkedid or not is_caller:
             return
         self._legs[linkedid] = channel
         if linkedid in self._stops:
@@ -124,6 +156,7 @@ class AsteriskTelephony(Telephony):
         channels = await self._link.events_session.list_action("CoreShowChannels")
         live = frozenset(channel["Linkedid"] for channel in channels if channel.get("Linkedid"))
         self._monitoring.connected(frozenset(channel.get("Uniqueid") or "" for channel in channels))
+        self._talks.begin_anew(channels)
         log.info("asterisk_resynchronised", channels=len(channels), calls=len(live), served_elsewhere=len(over))
         for call in over:  # before those that are gone are ended as such
             self._hear(call)

@@ -5,7 +5,8 @@ import { CallCard } from "./call-card.js";
 import { useKeptDraft } from "./drafts.js";
 import { Notices, PhoneTrouble, ReasonLimit, useOptions } from "./notices.js";
 import { Clock, ConnectionBar, reasonText, StateBadge, TopBar, useNow } from "./parts.js";
-import { initialAgent, reduceAgent } from "./state.js";
+import { initialAgent, isConsulted, reduceAgent } from "./state.js";
+import { Handovers, TalkControls, WaitingCalls } from "./talk-controls.js";
 import { WrapUpForm } from "./wrap-up.js";
 
 const IN_CALL = new Set(["reserved", "talking", "wrap_up"]);
@@ -40,10 +41,14 @@ function AgentPage({ user }) {
       ${state.notice && html`<p class="notice ${state.notice.kind}" role="status">${state.notice.text}</p>`}
       ${call && agent
         ? html`<div class="desk">
-            <${CallCard} call=${call} agent=${agent} now=${now} order=${order} rejectReasons=${options.reject_reasons} />
-            <${WrapUpForm} call=${call} agent=${agent} draft=${state.draft} now=${now} order=${order} dispatch=${dispatch} reasons=${options.reasons} />
+            <div>
+              <${TalkControls} call=${call} agent=${agent} now=${now} order=${order} draft=${state.draft} />
+              <${Handovers} handovers=${call.handovers} />
+              <${CallCard} call=${call} agent=${agent} now=${now} order=${order} rejectReasons=${options.reject_reasons} />
+            </div>
+            ${!isConsulted(call, agent) && html`<${WrapUpForm} call=${call} agent=${agent} draft=${state.draft} now=${now} order=${order} dispatch=${dispatch} reasons=${options.reasons} />`}
           </div>`
-        : agent && html`<${Idle} agent=${agent} />`}
+        : agent && html`<${Idle} agent=${agent} /><${WaitingCalls} order=${order} />`}
       <${Tickets} tickets=${state.tickets} />
     </main>
   `;
