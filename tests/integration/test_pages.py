@@ -101,7 +101,7 @@ async def test_a_call_from_pop_to_ticket(site: Site) -> None:
     await expect(status.locator(".badge")).to_have_text("Ready")
 
     call_id = world.call_comes(caller=KNOWN_CALLER, context=CONTEXT, steps=WAY)
-    card = page.get_by_role("region", name="Call")
+    card = page.get_by_role("region", name="Call", exact=True)
     await expect(card.get_by_role("heading", level=2)).to_have_text("Jeanne Roux")
     for text in (
         "Incoming call · Support",
@@ -159,7 +159,7 @@ async def test_what_callers_present_is_shown_as_text(site: Site) -> None:
     )
     steps = (IvrStep("<style>*{display:none}</style>", "1"),)
     site.world.call_comes(caller=caller, context=context, steps=steps)
-    card = page.get_by_role("region", name="Call")
+    card = page.get_by_role("region", name="Call", exact=True)
     await expect(card.get_by_role("heading", level=2)).to_have_text("<b>Bold</b>")
     for text in (HOSTILE_NAME, caller.number, "<u>tickets</u>", "<style>*{display:none}</style>", "<script>"):
         await expect(card).to_contain_text(text)
@@ -178,7 +178,7 @@ async def test_rejecting_and_not_answering(site: Site) -> None:
     await page.get_by_role("button", name="Reject").click()
     await expect(badge).to_have_text("Not ready")
     await expect(page.get_by_role("status")).to_contain_text("You rejected the call")
-    await expect(page.get_by_role("region", name="Call")).to_have_count(0)
+    await expect(page.get_by_role("region", name="Call", exact=True)).to_have_count(0)
     await ready.click()
     await expect(badge).to_have_text("Ringing")
     reservation_id = world.engine.state.call(call_id).reservation_id
@@ -243,7 +243,7 @@ async def test_a_lost_connection_is_seen_and_comes_back_with_what_was_missed(sit
     await expect(page.get_by_role("alert")).to_contain_text("Connection lost")
     world.call_comes(caller=KNOWN_CALLER)
     await page.context.set_offline(False)
-    await expect(page.get_by_role("region", name="Call")).to_contain_text("Jeanne Roux")
+    await expect(page.get_by_role("region", name="Call", exact=True)).to_contain_text("Jeanne Roux")
     await expect(page.get_by_text("Connection lost")).to_have_count(0)
     assert re.search(r"last_seq=\d+", sockets[-1])
 
@@ -340,7 +340,7 @@ async def test_accepting_extending_and_what_comes_after(site: Site) -> None:
     status = page.get_by_role("region", name="Your state")
     await page.get_by_role("button", name="Ready", exact=True).click()
     call_id = world.call_comes(caller=KNOWN_CALLER, context=CONTEXT)
-    card = page.get_by_role("region", name="Call")
+    card = page.get_by_role("region", name="Call", exact=True)
     await card.get_by_role("button", name="Accept").click()
     await expect(card.get_by_role("button", name="Accept")).to_have_count(0)
     world.agent_answers(call_id)
