@@ -18,6 +18,7 @@ from acd.domain.events import Event
 from acd.domain.journal_format import DeskWish
 from acd.domain.outgoing import FarEnd
 from ivr.model import PromptRef
+from routing import Taste
 
 T = TypeVar("T")
 
@@ -558,6 +559,7 @@ class User:
     roles: frozenset[Role]
     extension: str | None = None
     skills: Mapping[str, int] | None = None
+    taste: Taste | None = None  # among queues; see `acd.service.taste`
 
 
 class UserDirectory(ABC):
