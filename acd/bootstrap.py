@@ -45,6 +45,7 @@ from acd.domain.engine import Engine
 from acd.domain.ids import agent_id_of
 from acd.domain.metrics import QueueStatistics
 from acd.domain.outgoing import FarEnd
+from acd.integrations import open_integrations
 from acd.queue_settings import RoutingSettings
 from acd.records import open_records
 from acd.reload import Reloader, lookup_services
@@ -265,6 +266,16 @@ async def open_guichet(
         records = await stack.enter_async_context(
             open_records(
                 live,
+                dispatcher=core.dispatcher,
+                database=database,
+                link=telephony.link,
+                clock=clock,
+                tasks=tasks,
+            )
+        )
+        await stack.enter_async_context(
+            open_integrations(
+                settings.integrations,
                 dispatcher=core.dispatcher,
                 database=database,
                 link=telephony.link,
