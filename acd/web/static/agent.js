@@ -4,6 +4,7 @@ import { connect } from "./connection.js";
 import { CallCard } from "./call-card.js";
 import { useKeptDraft } from "./drafts.js";
 import { Clock, ConnectionBar, reasonText, StateBadge, TopBar, useNow } from "./parts.js";
+import { RecordingControls } from "./recordings.js";
 import { initialAgent, reduceAgent } from "./state.js";
 import { WrapUpForm } from "./wrap-up.js";
 
@@ -35,6 +36,7 @@ function AgentPage({ user }) {
     <main class="agent">
       ${agent ? html`<${StatusBar} agent=${agent} now=${now} order=${order} />` : html`<p class="card muted">Connecting…</p>`}
       ${state.notice && html`<p class="notice ${state.notice.kind}" role="status">${state.notice.text}</p>`}
+      <${RecordingControls} call=${call} agent=${agent} order=${order} />
       ${call && agent
         ? html`<div class="desk">
             <${CallCard} call=${call} agent=${agent} now=${now} order=${order} />

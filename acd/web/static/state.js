@@ -32,6 +32,8 @@ export function reduceAgent(state, frame) {
       return offerEnded(state, frame.data);
     case "call":
       return frame.data === null ? state : withCall(state, frame.data);
+    case "recording_failed":
+      return { ...state, notice: { kind: "problem", text: recordingFailureText(frame.data) } };
     case "ticket":
       return { ...state, tickets: withTicket(state.tickets, frame.data) };
     case "local:draft":
@@ -74,7 +76,20 @@ function withTicket(tickets, data) {
   return [ticket, ...tickets.filter((known) => known.callId !== ticket.callId)].slice(0, KEPT_TICKETS);
 }
 
+const RECORDING_CAUSES = {
+  disk_full: "there is no room on the disk",
+  refused: "the telephone system refused",
+  no_file: "no file came about",
+  not_paused: "it could not be paused, so it was ended",
+  not_resumed: "it could not be resumed",
+};
+
+export function recordingFailureText(data) {
+  return `A call is not recorded as it should be: ${RECORDING_CAUSES[data.cause] ?? data.cause}. The call goes on.`;
+}
+
 export const initialSupervisor = Object.freeze({
+  recordingFailure: null, // {call_id, queue, agent_id, cause, at}, the latest
   connection: "connecting",
   skew: 0,
   queues: [], // QueueView, by name
@@ -93,6 +108,8 @@ export function reduceSupervisor(state, frame) {
       };
     case "health":
       return { ...state, health: frame.data };
+    case "recording_failed":
+      return { ...state, recordingFailure: { ...frame.data, at: frame.at } };
     case "queues":
       return { ...state, queues: merged(state.queues, frame.data, "name", "name") };
     case "agents": {

@@ -4,8 +4,9 @@ import { connect } from "./connection.js";
 import { Incidents } from "./incidents.js";
 import { Surveys } from "./surveys.js";
 import { HealthBar } from "./health.js";
+import { PastCalls } from "./past-calls.js";
 import { Clock, ConnectionBar, reasonText, StateBadge, TopBar, useNow } from "./parts.js";
-import { asClock, asPercent, initialSupervisor, reduceSupervisor, secondsSince } from "./state.js";
+import { asClock, asPercent, initialSupervisor, recordingFailureText, reduceSupervisor, secondsSince } from "./state.js";
 
 const STATE_ORDER = ["reserved", "talking", "wrap_up", "ready", "not_ready", "logged_out"];
 
@@ -18,9 +19,11 @@ function SupervisorPage({ user }) {
     <${TopBar} user=${user} page="supervisor" />
     <main class="supervisor">
       <${HealthBar} health=${state.health} />
+      ${state.recordingFailure && html`<p class="notice problem" role="status">${recordingFailureText(state.recordingFailure)}</p>`}
       <${Tiles} state=${state} now=${now} />
       <${Queues} queues=${state.queues} now=${now} />
       <${Agents} agents=${state.agents} queues=${state.queues} now=${now} />
+      <${PastCalls} queues=${state.queues} />
       <${Incidents} />
       <${Surveys} queues=${state.queues} />
     </main>
