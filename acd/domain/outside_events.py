@@ -42,6 +42,12 @@ _TOLD: Mapping[type[ev.Event], _Parts] = {
     ev.ReservationTimedOut: ("call.not_answered", ("queue", "agent_id")),
     ev.ReservationRescinded: ("call.not_answered", ("queue", "agent_id", "cause")),
     ev.ReservationAccepted: ("call.answered", ("queue", "agent_id", "wait_seconds")),
+    ev.TalkHeld: ("call.held", ("queue", "agent_id", "by")),
+    ev.TalkResumed: ("call.resumed", ("queue", "agent_id", "cause")),
+    ev.ConsultStarted: ("call.consult_started", ("queue", "agent_id")),
+    ev.ConsultEnded: ("call.consult_ended", ("queue", "agent_id", "cause")),
+    ev.ConferenceStarted: ("call.conference_started", ("queue", "agent_id")),
+    ev.CallTransferred: ("call.transferred", ("queue", "agent_id", "to_agent")),
     ev.TalkEnded: ("call.talk_ended", ("queue", "agent_id", "talk_seconds")),
     ev.CallEnded: ("call.ended", ("queue", "wait_seconds")),
     ev.WrapUpEnded: ("call.wrap_up_ended", ("queue", "agent_id", "wrap_up_seconds", "by_agent")),
@@ -60,6 +66,7 @@ _TOLD: Mapping[type[ev.Event], _Parts] = {
 
 _MORE: Mapping[type[ev.Event], Callable[[Any], dict[str, Any]]] = {
     ev.CallEnded: lambda event: {"result": event.termination.result, "reason": event.termination.reason},
+    ev.CallTransferred: lambda event: {"to": event.handover.to},
 }
 
 _PERSONAL: Mapping[type[ev.Event], Callable[[Any], dict[str, Any]]] = {

@@ -50,6 +50,13 @@ class _Place:
         self.left = False  # transferred or completed: nothing more is told
 
 
+class _Ends(NamedTuple):
+    """How calls of the same command end, which their TalkEnded does not say."""
+
+    by_caller: set[CallId]
+    by_transfer: set[CallId]
+
+
 class QueueLogTranslator:
     """`agent_name`: how an agent is called in the file. Give it every event, each command's events together."""
 
@@ -86,10 +93,11 @@ class QueueLogTranslator:
             for event in events
             if isinstance(event, ev.CallEnded) and event.termination.reason is not Reason.AGENT_HUNG_UP
         }
+        transferred = {event.call_id for event in events if isinstance(event, ev.CallTransferred)}
         for event in events:
             rule = _LINES.get(type(event))
             if rule is not None:
-                found += rule(self, event, by_caller)
+                found += rule(self, event, _Ends(by_caller, transferred))
         return found
 
     # agents and queues ---------------------------------------------------------------------------------------
@@ -197,13 +205,25 @@ class QueueLogTranslator:
         self._places[call.call_id] = place
         return []
 
-    def _talk_ended(self, event: ev.TalkEnded, by_caller: set[CallId]) -> list[QueueLogLine]:
+    def _talk_ended(self, event: ev.TalkEnded, ends: _Ends) -> list[QueueLogLine]:
+        place = self._places.get(event.call_id)
+        if place is None or place.answered_at is None or place.left or event.call_id in ends.by_transfer:
+            return []
+        what = "COMPLETECALLER" if event.call_id in ends.by_caller else "COMPLETEAGENT"
+        place.left = True
+        return [self._line(event.call_id, place, what, _completed(place, event.at))]
+
+    def _transferred(self, event: ev.CallTransferred, _: object) -> list[QueueLogLine]:
+        """`BLINDTRANSFER(extension|context|...)`, `ATTENDEDTRANSFER(BRIDGE|bridge|...)`; then hold time, talk time,
+        original position. Where a call went is told by its name here, and there is no context."""
         place = self._places.get(event.call_id)
         if place is None or place.answered_at is None or place.left:
             return []
-        what = "COMPLETECALLER" if event.call_id in by_caller else "COMPLETEAGENT"
         place.left = True
-        return [self._line(event.call_id, place, what, _completed(place, event.at))]
+        if event.reservation_id is not None:
+            return [self._line(event.call_id, place, "ATTENDEDTRANSFER", ("BRIDGE", "", *_completed(place, event.at)))]
+        data = (event.handover.to_name, "", *_completed(place, event.at))
+        return [self._line(event.call_id, place, "BLINDTRANSFER", data)]
 
     def _ended(self, event: ev.CallEnded, _: object) -> list[QueueLogLine]:
         self._numbers.pop(event.call_id, None)
@@ -253,6 +273,7 @@ _LINES: Mapping[type[ev.Event], _Lines] = {
     ev.ReservationCanceled: QueueLogTranslator._canceled,
     ev.TalkAdopted: QueueLogTranslator._adopted,
     ev.TalkEnded: QueueLogTranslator._talk_ended,
+    ev.CallTransferred: QueueLogTranslator._transferred,
     ev.CallEnded: QueueLogTranslator._ended,
 }
 

@@ -5,7 +5,8 @@ import { CallCard } from "./call-card.js";
 import { useKeptDraft } from "./drafts.js";
 import { Clock, ConnectionBar, reasonText, StateBadge, TopBar, useNow } from "./parts.js";
 import { RecordingControls } from "./recordings.js";
-import { initialAgent, reduceAgent } from "./state.js";
+import { initialAgent, isConsulted, reduceAgent } from "./state.js";
+import { Handovers, TalkControls, WaitingCalls } from "./talk-controls.js";
 import { WrapUpForm } from "./wrap-up.js";
 
 const NOT_READY_REASONS = { break: "Break", lunch: "Lunch", meeting: "Meeting", training: "Training", back_office: "Back office" };
@@ -39,10 +40,14 @@ function AgentPage({ user }) {
       <${RecordingControls} call=${call} agent=${agent} order=${order} />
       ${call && agent
         ? html`<div class="desk">
-            <${CallCard} call=${call} agent=${agent} now=${now} order=${order} />
-            <${WrapUpForm} call=${call} agent=${agent} draft=${state.draft} now=${now} order=${order} dispatch=${dispatch} />
+            <div>
+              <${TalkControls} call=${call} agent=${agent} now=${now} order=${order} draft=${state.draft} />
+              <${Handovers} handovers=${call.handovers} />
+              <${CallCard} call=${call} agent=${agent} now=${now} order=${order} />
+            </div>
+            ${!isConsulted(call, agent) && html`<${WrapUpForm} call=${call} agent=${agent} draft=${state.draft} now=${now} order=${order} dispatch=${dispatch} />`}
           </div>`
-        : agent && html`<${Idle} agent=${agent} />`}
+        : agent && html`<${Idle} agent=${agent} /><${WaitingCalls} order=${order} />`}
       <${Tickets} tickets=${state.tickets} />
     </main>
   `;

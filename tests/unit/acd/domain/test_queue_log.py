@@ -12,6 +12,7 @@ from acd.domain.agent import AgentState
 from acd.domain.call import Reason
 from acd.domain.ids import CallId
 from acd.domain.queue_log import QueueLogLine, QueueLogTranslator
+from acd.domain.talk import Destination
 from acd.domain.turn import Decision
 from routing.relaxation import Step
 from tests.unit.acd.domain.floor import ALICE, FIRST, ORDERS, SECOND, SUPPORT, Floor, policy, profile
@@ -175,3 +176,19 @@ def test_what_was_before_the_first_event_is_known(floor: Told) -> None:
     floor.end()
     assert floor.members() == ["support|UNPAUSE|", "NONE|UNPAUSEALL|"]
     assert floor.of() == ["CONNECT|3||3", "COMPLETECALLER|3|10|1"]
+
+
+def test_a_transfer_is_no_completion(floor: Told) -> None:
+    floor.agent("alice")
+    floor.queue()
+    floor.pass_time(2)
+    floor.answer()
+    floor.pass_time(30)
+    floor.give(cmd.TransferCall(agent_id=ALICE, to=Destination(queue=ORDERS)))
+    # BLINDTRANSFER(extension|context|holdtime|calltime|origposition)
+    assert floor.of() == [
+        "ENTERQUEUE||+33612345678|1",
+        "CONNECT|2||2",
+        "BLINDTRANSFER|Orders||2|30|1",
+        "ENTERQUEUE||+33612345678|1",
+    ]
