@@ -53,6 +53,9 @@ from acd.service.call_flow import FlowServices
 from acd.service.desk_writer import DeskWriter
 from acd.service.dispatcher import Dispatcher
 from acd.service.hand_over import HandOverServices
+from acd.service.hotline import Hotline
+from acd.service.hotline_steps import HotlineServices
+from acd.service.incidents import IncidentBoard
 from acd.service.ivr_figures import IvrFigures
 from acd.service.menu import MenuServices
 from acd.service.notices import Notices
@@ -84,6 +87,7 @@ class Ports:
     telephony: Telephony
     prompts: Prompts
     lookups: Lookups
+    hotline: Hotline
     journal: Journal
     schedule: ScheduleFlush
     tasks: BackgroundTasks
@@ -98,6 +102,7 @@ class Core:
     switchboard: Switchboard
     writer: DeskWriter
     ivr_figures: IvrFigures
+    incidents: IncidentBoard
 
 
 def build_core(live: LiveSite, ports: Ports) -> Core:
@@ -110,6 +115,9 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
     ivr_figures = IvrFigures()
     site = live.site
     timers = ports.timers(ports.clock, dispatcher.submit)
+    incidents = IncidentBoard(
+        ports.hotline.incidents, ports.prompts, ports.clock, ports.tasks, site.settings.service.zone
+    )
 
     def far_end(number: str) -> FarEnd | None:
         return live.site.outgoing.far_end(number, ports.desk.classify(number, "").e164)
@@ -125,6 +133,9 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
                 clock=ports.clock,
                 prompts=ports.prompts,
                 lookups=ports.lookups,
+                hotline=HotlineServices(
+                    submit=dispatcher.submit, clock=ports.clock, stores=ports.hotline, board=incidents
+                ),
                 zone=site.settings.service.zone,
                 hand_over=HandOverServices(submit=dispatcher.submit, far_end=far_end),
             ),
@@ -162,6 +173,7 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
         switchboard=switchboard,
         writer=writer,
         ivr_figures=ivr_figures,
+        incidents=incidents,
     )
 
 
@@ -214,6 +226,7 @@ async def open_guichet(
         prompts = await _prepared_prompts(site)
         lookups = await stack.enter_async_context(open_lookups(lookup_services(settings.lookups)))
         journal = await stack.enter_async_context(open_journal(settings.journal.redis_url, tasks))
+        hotline = _hotline(database)
         telephony = AsteriskTelephony(
             _ami_address(site, secrets),
             clock,
@@ -231,12 +244,15 @@ async def open_guichet(
                 telephony=telephony,
                 prompts=prompts,
                 lookups=lookups,
+                hotline=hotline,
                 journal=journal,
                 schedule=_call_later,
                 tasks=tasks,
             ),
         )
         reloader = Reloader(live, read_settings or (lambda: settings), prompts, lookups, core.dispatcher.submit)
+        await core.incidents.refresh()
+        tasks.start(core.incidents.keep_fresh(), "incidents")
         await _register_agents(site, core, users)
         tasks.start(core.writer.run(), "desk_writer")
         stack.push_async_callback(_write_what_is_left, core.writer)
@@ -275,6 +291,8 @@ async def open_guichet(
                 readiness=lambda: _problems(core, telephony, journal),
                 metrics=metrics,
                 ivr_figures=core.ivr_figures,
+                hotline=hotline,
+                incidents=core.incidents,
             )
         )
         http_port = await stack.enter_async_context(serve(app, settings.http.host, settings.http.port))
@@ -292,6 +310,15 @@ async def open_guichet(
             agi_port=agi.port,
             http_port=http_port,
         )
+
+
+def _hotline(database: ticketing.Database) -> Hotline:
+    return Hotline(
+        incidents=ticketing.SqlMajorIncidents(database),
+        surveys=ticketing.SqlSurveys(database),
+        pins=ticketing.SqlContactPins(database),
+        requests=ticketing.SqlServiceRequests(database),
+    )
 
 
 async def _find_asterisk(site: Site, telephony: AsteriskTelephony) -> None:

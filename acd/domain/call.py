@@ -39,6 +39,7 @@ class Result(StrEnum):
     ABANDONED = "abandoned"  # left while waiting or ringing, after the queue's short-abandon limit
     SHORT_ABANDONED = "short_abandoned"
     LEFT_IVR = "left_ivr"  # hung up before reaching a queue
+    DEFLECTED = "deflected"  # will be told when a major incident is over
     COMPLETED_IN_IVR = "completed_in_ivr"  # the menu ended the call
     TURNED_AWAY = "turned_away"  # not let into the queue, and told so
     FAILED = "failed"  # our fault or Asterisk's: this one must never happen
@@ -117,6 +118,7 @@ class Call(Struct, frozen=True, kw_only=True):
     turned_away: OverflowCause | None = None  # at the door of a queue; it hears why and ends
     overflows: tuple[str, ...] = ()  # queue and cause of each, in order: "support:closed"
     reasons: tuple[str, ...] = ()  # why this agent, of the latest reservation
+    incident_id: str = ""  # the major incident whose end they will be told
 
     @property
     def is_kept(self) -> bool:

@@ -317,6 +317,8 @@ def _result(turn: Turn, call: Call, reason: Reason, waited: float | None) -> Res
         return Result.FAILED
     if call.turned_away is not None or (call.queue is None and call.overflows):
         return Result.TURNED_AWAY
+    if call.incident_id and call.queue is None:
+        return Result.DEFLECTED
     if call.queue is None:
         return Result.COMPLETED_IN_IVR if reason is Reason.FLOW_ENDED else Result.LEFT_IVR
     limit = turn.state.queue(call.queue).short_abandon_time.total_seconds()

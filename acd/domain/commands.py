@@ -115,6 +115,13 @@ class RecordIvrPath(Command, frozen=True, kw_only=True):
     flow_version: str = ""
 
 
+class DeflectCall(Command, frozen=True, kw_only=True):
+    """The caller will be told when this major incident is over, and needs no agent."""
+
+    call_id: CallId
+    incident_id: str
+
+
 class KeepKeyedTicket(Command, frozen=True, kw_only=True):
     """The caller keyed this ticket number, and it is theirs."""
 

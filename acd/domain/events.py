@@ -99,6 +99,13 @@ class IvrPathRecorded(Event, frozen=True, kw_only=True):
     flow_version: str = ""
 
 
+class CallDeflected(Event, frozen=True, kw_only=True):
+    """The caller will be told when this major incident is over."""
+
+    call_id: CallId
+    incident_id: str
+
+
 class TicketKeyed(Event, frozen=True, kw_only=True):
     call_id: CallId
     context: CallerContext

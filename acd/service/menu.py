@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -15,12 +16,14 @@ from acd.domain import commands as cmd
 from acd.domain.call import IvrStep
 from acd.domain.ids import CallId
 from acd.service.hand_over import HandOverDesk, HandOverServices
+from acd.service.hotline_steps import HotlineServices, HotlineSteps
 from acd.service.identification import Identification
 from acd.service.ports import CallerChannel, CallerHungUpError, Clock, Lookups, Prompts, Stage
 from ivr import interpreter
 from ivr.errors import SessionStateError
 from ivr.hand_over import HandOver
 from ivr.model import (
+    AttachCaller,
     CallerFacts,
     CallerGone,
     Check,
@@ -28,6 +31,7 @@ from ivr.model import (
     Collect,
     Digits,
     EnterQueue,
+    FindIncident,
     HangUp,
     Identified,
     Identify,
@@ -44,6 +48,7 @@ from ivr.schema import Flow
 
 log = structlog.get_logger(__name__)
 
+Performed: TypeAlias = Play | Collect | Check | Identify | Lookup | FindIncident | AttachCaller | HandOver
 SPEAK_LIMIT = timedelta(seconds=1.5)  # a value not synthesised by then is left out, or said another way
 
 
@@ -75,6 +80,7 @@ class MenuServices:
     clock: Clock
     prompts: Prompts
     lookups: Lookups
+    hotline: HotlineServices
     zone: ZoneInfo  # whose days and hours are meant
     hand_over: HandOverServices
 
@@ -89,6 +95,7 @@ class MenuWalk:
         self._services = services
         self._call_id = call_id
         self._identification = identification
+        self._hotline = HotlineSteps(services.hotline, call_id, channel.facts.linkedid, identification)
         self._hand_over = HandOverDesk(channel, services.hand_over, call_id)
         self._recorded: tuple[IvrStep, ...] = ()
         self._before: tuple[IvrStep, ...] = ()  # of the menus that led the caller to a queue which sends them here
@@ -108,7 +115,7 @@ class MenuWalk:
                 self.record(session)
                 if isinstance(step, EnterQueue | HangUp):
                     return session, step
-                given = await self._perform(step, identified)
+                given = await self._perform(step, session.language, identified)
                 session, step_after = interpreter.advance(session, given, self._services.clock.now())
                 # Where a place in the queue follows at once, that says it all.
                 is_placed = isinstance(step_after, EnterQueue) and identified.done()
@@ -152,9 +159,7 @@ class MenuWalk:
 
     # steps ---------------------------------------------------------------------------------------------------
 
-    async def _perform(
-        self, step: Play | Collect | Check | Identify | Lookup | HandOver, identified: asyncio.Task[None]
-    ) -> Input:
+    async def _perform(self, step: Performed, language: str, identified: asyncio.Task[None]) -> Input:
         match step:
             case Play():
                 await self._channel.play(await self._sounds(step.prompts), interruptible=step.interruptible)
@@ -166,7 +171,14 @@ class MenuWalk:
                 return await self._checked(step)
             case Identify():
                 await identified
-                return Identified(self._identification.facts(self._began_at, self._services.zone))
+                facts = self._identification.facts(self._began_at, self._services.zone)
+                return Identified(facts | {"active_major_incident": self._hotline.has_active_incident(step.services)})
+            case FindIncident():
+                if self._services.hotline.board.needs_site:
+                    await identified
+                return self._hotline.find_incident(step, language)
+            case AttachCaller():
+                return await self._hotline.attach(step, language)
             case Lookup():
                 values = await self._services.lookups.ask(
                     step.service, step.path, step.into, deadline=step.timeout, tries=step.tries

@@ -27,7 +27,7 @@ from acd.service.audit import AuditUnavailableError
 from acd.service.ports import PromptsError
 from acd.service.users import UserError, UsersUnavailableError
 from acd.web.services import SERVICES
-from ticketing.api import ContactNotFoundError, DatabaseError, DeskError, TicketNotFoundError
+from ticketing.api import ContactNotFoundError, DatabaseError, DeskError, IncidentNotFoundError, TicketNotFoundError
 
 log = structlog.get_logger(__name__)
 
@@ -55,8 +55,15 @@ class ErrorAnswer(msgspec.Struct, frozen=True):
     error: Problem
 
 
+_UNKNOWN: Final = (
+    UnknownAgentError,
+    UnknownCallError,
+    UnknownQueueError,
+    TicketNotFoundError,
+    ContactNotFoundError,
+    IncidentNotFoundError,
+)
 _NOT_FITTING: Final = (UnknownReasonError, UnknownWrapUpCodeError, WrapUpCodeRequiredError)
-_UNKNOWN: Final = (UnknownAgentError, UnknownCallError, UnknownQueueError, TicketNotFoundError, ContactNotFoundError)
 
 
 def as_api_error(error: Exception) -> ApiError:

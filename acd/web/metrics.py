@@ -50,6 +50,11 @@ class Metrics:
             ["to_qualify"],
             registry=self.registry,
         )
+        self.deflected = Counter(
+            "guichet_calls_deflected",
+            "Callers who heard of a major incident and will be told when it is over",
+            registry=self.registry,
+        )
         self.request_seconds = Histogram(
             "guichet_http_request_seconds",
             "Time to answer an HTTP request",
@@ -97,6 +102,8 @@ class Metrics:
                     self.reservations.labels("rescinded").inc()
                 case ev.ReservationCanceled():
                     self.reservations.labels("canceled").inc()
+                case ev.CallDeflected():
+                    self.deflected.inc()
                 case ev.TicketCommitted(to_qualify=to_qualify):
                     self.tickets.labels(str(to_qualify).lower()).inc()
 
@@ -167,15 +174,18 @@ class _MenusCollector(Collector):
         no_inputs = CounterMetricFamily("guichet_ivr_no_inputs", "Questions left unanswered", labels=labels)
         no_matches = CounterMetricFamily("guichet_ivr_no_matches", "Answers that were no choice", labels=labels)
         hang_ups = CounterMetricFamily("guichet_ivr_hang_ups", "Callers who hung up in the node", labels=labels)
+        medians = GaugeMetricFamily("guichet_ivr_median_seconds", "Median time of the latest visits", labels=labels)
         for node in nodes:
             name = [node.flow, node.node]
             entries.add_metric(name, node.entries)
             no_inputs.add_metric(name, node.no_inputs)
             no_matches.add_metric(name, node.no_matches)
             hang_ups.add_metric(name, node.hang_ups)
+            if node.median_seconds is not None:
+                medians.add_metric(name, node.median_seconds)
             for exit_, count in node.exits.items():
                 exits.add_metric([*name, exit_], count)
-        yield from (entries, exits, no_inputs, no_matches, hang_ups)
+        yield from (entries, exits, no_inputs, no_matches, hang_ups, medians)
 
 
 def _gauge(name: str, text: str, queues: Sequence[QueueView], value: _Figure) -> Metric:

@@ -11,6 +11,8 @@ from aiohttp import web
 from acd.domain.estimates import Outlook
 from acd.domain.ids import CallId
 from acd.service.dispatcher import Dispatcher
+from acd.service.hotline import Hotline
+from acd.service.incidents import IncidentBoard
 from acd.service.ivr_figures import IvrFigures
 from acd.service.ports import Clock, UserDirectory
 from acd.service.screens import Screens
@@ -37,6 +39,8 @@ class WebServices:
     outlook: Callable[[CallId], Outlook]
     metrics: Metrics
     ivr_figures: IvrFigures
+    hotline: Hotline
+    incidents: IncidentBoard
 
 
 SERVICES: Final = web.AppKey("services", WebServices)

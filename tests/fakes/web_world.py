@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
@@ -22,16 +23,20 @@ from acd.domain.ids import AgentId, CallId, QueueName, agent_id_of, call_id_of
 from acd.domain.metrics import QueueStatistics
 from acd.domain.queue import QueuePolicy
 from acd.service.dispatcher import Dispatcher
+from acd.service.hotline import Hotline
+from acd.service.incidents import IncidentBoard
 from acd.service.ivr_figures import IvrFigures
 from acd.service.notices import Notices
 from acd.service.ports import Clock, Role, User
 from acd.service.screens import Screens
 from acd.service.supervision import Supervision
+from acd.service.tasks import BackgroundTasks
 from acd.settings import Settings, load_settings
 from acd.web.app import WebServices, build_app
 from acd.web.metrics import Metrics
 from tests.fakes.audit import FakeAuditLog
 from tests.fakes.desk_store import FakeDeskStore
+from tests.fakes.hotline import fake_hotline
 from tests.fakes.ports import FakePrompts
 from tests.fakes.users import FakeUserDirectory
 from ticketing.api import Desk
@@ -72,6 +77,8 @@ class WebWorld:
     desk: Desk
     metrics: Metrics
     app: web.Application
+    hotline: Hotline
+    incidents: IncidentBoard
     effects: list[fx.Effect] = field(default_factory=list)
     unready: list[str] = field(default_factory=list)
 
@@ -131,6 +138,7 @@ def build_world(
     notices = Notices(engine.state, screens)
     unready: list[str] = []
     effects: list[fx.Effect] = []
+    hotline = fake_hotline()
     services = WebServices(
         dispatcher=dispatcher,
         screens=screens,
@@ -144,6 +152,8 @@ def build_world(
         outlook=engine.outlook,
         metrics=metrics,
         ivr_figures=IvrFigures(),
+        hotline=hotline,
+        incidents=IncidentBoard(hotline.incidents, FakePrompts(), clock, BackgroundTasks(), ZoneInfo("Europe/Paris")),
     )
     for listener in (statistics.hear, screens.hear, notices.hear, metrics.hear):
         dispatcher.add_listener(listener)
@@ -171,6 +181,8 @@ def build_world(
         app=build_app(services),
         effects=effects,
         unready=unready,
+        hotline=hotline,
+        incidents=services.incidents,
     )
 
 

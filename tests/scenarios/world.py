@@ -19,6 +19,7 @@ from acd.service.tasks import BackgroundTasks
 from acd.settings import load_settings
 from acd.site import LiveSite, Site, load_site
 from routing.model import canonical
+from tests.fakes.hotline import fake_hotline
 from tests.fakes.ports import (
     FakeChannel,
     FakeDesk,
@@ -37,6 +38,7 @@ class World:
         self.clock = VirtualClock()
         self.desk = FakeDesk()
         self.lookups = FakeLookups()
+        self.hotline = fake_hotline()
         self.telephony = FakeTelephony()
         self.journal = MemoryJournal()
         self.tasks = tasks
@@ -52,6 +54,7 @@ class World:
                 telephony=self.telephony,
                 prompts=FakePrompts(),
                 lookups=self.lookups,
+                hotline=self.hotline,
                 journal=self.journal,
                 schedule=lambda delay, callback: asyncio.get_running_loop().call_soon(callback),
                 tasks=tasks,

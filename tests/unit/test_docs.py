@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from acd.cli import app
 from acd.settings import Settings, load_settings
-from acd.simulation.scenario import scenario_of
+from acd.simulation.scenario import replay_of, scenario_of
 from acd.site import load_site
 from acd.web.app import ENDPOINTS
 from ivr.source import load
@@ -275,6 +275,8 @@ def test_scenarios_shown_can_be_played(page: Path) -> None:
     for text in blocks(page, "yaml"):
         if text.startswith("# ") and "\ncalls:" in text:
             assert scenario_of(load(text, page.name), ROOT).calls
+        if text.startswith("# ") and "\nreplay:" in text:
+            assert replay_of(load(text, page.name), ROOT).replay.skills
 
 
 def test_the_readme_shows_a_site_file() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from acd.domain.changes import calls, fallback, people, supervision, talks, waiting
+from acd.domain.changes import calls, fallback, hotline, people, supervision, talks, waiting
 
 CHANGES = {
     **people.CHANGES,
     **calls.CHANGES,
     **waiting.CHANGES,
     **talks.CHANGES,
-    **supervision.CHANGES,
     **fallback.CHANGES,
+    **hotline.CHANGES,
+    **supervision.CHANGES,
 }

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from acd.domain import events as ev
-from acd.domain.call import Call, CallStage
+from acd.domain.call import Call, CallStage, Result
 from acd.domain.changes.kinds import Change
 
 if TYPE_CHECKING:
     from acd.domain.state import State
+
+_LEFT = frozenset({Result.ABANDONED, Result.SHORT_ABANDONED})
 
 
 def _call_started(state: State, event: ev.CallStarted) -> None:
@@ -64,6 +66,8 @@ def _ticket_keyed(state: State, event: ev.TicketKeyed) -> None:
 def _call_ended(state: State, event: ev.CallEnded) -> None:
     if state.pool.has_item(event.call_id):
         state.pool.remove_item(event.call_id)
+    if event.queue is not None and event.wait_seconds is not None and event.termination.result in _LEFT:
+        state.tallies.waited(event.queue, event.wait_seconds, has_left=True)
     state.replace_call(event.call_id, event.at, stage=CallStage.ENDED, ended_at=event.at, termination=event.termination)
     state.forget_if_over(event.call_id)
 

@@ -55,6 +55,7 @@ def _reservation_accepted(state: State, event: ev.ReservationAccepted) -> None:
     state.replace_call(event.call_id, event.at, stage=CallStage.TALKING, answered_at=event.at)
     state.replace_agent(event.agent_id, state=AgentState.TALKING, since=event.at)
     state.tallies.answered(event.agent_id, event.queue, event.at)
+    state.tallies.waited(event.queue, event.wait_seconds, has_left=False)
 
 
 def _back_to_queue(

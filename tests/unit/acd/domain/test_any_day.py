@@ -36,9 +36,11 @@ from acd.domain.queue import (
     RoutingRules,
 )
 from acd.domain.state import State
+from acd.domain.turn import Decision
 from routing import AgentChoice, ItemChoice, shortfalls
 from routing.relaxation import Step
 from tests.unit.acd.domain.floor import START, policy, profile
+from tests.unit.acd.domain.promises import check_explanation, check_reservation
 
 LOGINS = st.sampled_from(["alice", "bob", "carol", "dave"])
 AGENTS = LOGINS.map(agent_id_of)
@@ -119,6 +121,8 @@ class AnyDay(RuleBasedStateMachine):
         super().__init__()
         self.engine = Engine()
         self.standby = Engine()  # follows by what the journal carries
+        self.journal: list[ev.Event] = []
+        self.script: list[tuple[cmd.Command, datetime, Decision]] = []
         self.statistics = QueueStatistics()
         self.now: datetime = START
         self.timers: dict[str, tuple[datetime, cmd.Command]] = {}
@@ -136,7 +140,12 @@ class AnyDay(RuleBasedStateMachine):
             return False
         journal = [decode_event(encode_event(event)) for event in decision.events]
         assert journal == list(decision.events)
-        self.standby.replay(journal)
+        self.script.append((command, self.now, decision))
+        for event in journal:
+            if isinstance(event, ev.CallReserved):
+                check_reservation(self.standby.state, event)
+            self.standby.replay([event])
+        self.journal += journal
         self.statistics.hear(decision.events)
         self.accepted.update(event.call_id for event in decision.events if isinstance(event, ev.ReservationAccepted))
         self.accepted.update(event.call.call_id for event in decision.events if isinstance(event, ev.TalkAdopted))
@@ -340,6 +349,12 @@ class AnyDay(RuleBasedStateMachine):
         )
         self.give(cmd.ConfigureQueues(queues=tuple(queue for queue in SITE if queue in kept) + extra, rules=rules))
 
+    @rule()
+    def take_over(self) -> None:
+        """The standby, which has seen nothing but events, goes on; a new one reads the whole journal."""
+        self.engine, self.standby = self.standby, Engine()
+        self.standby.replay(self.journal)
+
     @rule(seconds=SECONDS)
     def pass_time(self, seconds: float) -> None:
         until = self.now + timedelta(seconds=seconds)
@@ -440,6 +455,12 @@ class AnyDay(RuleBasedStateMachine):
         assert picture(self.standby.state) == picture(self.engine.state)
 
     @invariant()
+    def why_it_waits_is_what_a_scan_finds(self) -> None:
+        for call in self.engine.state.calls.values():
+            if call.stage is CallStage.WAITING:
+                check_explanation(self.engine, call)
+
+    @invariant()
     def every_call_offered_is_accounted_for(self) -> None:
         inside = Counter(
             call.queue
@@ -482,7 +503,14 @@ class AnyDay(RuleBasedStateMachine):
         assert not self.timers
         assert {agent.state for agent in state.agents.values()} <= {AgentState.READY, AgentState.LOGGED_OUT}
         assert self.accepted == self.committed
+        self.play_again()
+
+    def play_again(self) -> None:
+        """The same commands at the same instants: the same decisions, whoever went on after a take-over."""
+        again = Engine()
+        for command, now, decision in self.script:
+            assert again.handle(command, now) == decision, command
 
 
-AnyDay.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+AnyDay.TestCase.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
 TestAnyDay = AnyDay.TestCase

@@ -117,6 +117,7 @@ EVENTS: list[ev.Event] = [
     ev.CallDetached(at=AT, call_id=CALL),
     ev.CallerIdentified(at=AT, call_id=CALL, caller=CALLER, context=CONTEXT),
     ev.IvrPathRecorded(at=AT, call_id=CALL, path=(IvrStep("main", "1", "incident"), IvrStep("x")), language="en"),
+    ev.CallDeflected(at=AT, call_id=CALL, incident_id="incident_7"),
     ev.TicketKeyed(at=AT, call_id=CALL, context=CONTEXT),
     ev.CallQueued(at=AT, call_id=CALL, queue=QUEUE, priority=0, skills=(("network", 3),), queued_at=AT),
     ev.CallQueued(
