@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from acd.domain import commands as cmd
 from acd.domain.agent import NotReadyReason
-from acd.domain.call import CallStage, Reason
+from acd.domain.call import Call, CallStage, Reason, Result, Termination
 from acd.domain.effects import RingAgent, TurnAway
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId, call_id_of
 from acd.domain.priorities import Attributes, attributes_asked_for
@@ -68,19 +68,23 @@ class FlowServices:
     limits: Limits = NO_LIMITS
 
 
-async def adopt_talk(services: FlowServices, linkedid: str, agent_id: AgentId | None = None) -> None:
+async def adopt_talk(services: FlowServices, linkedid: str, agent_id: AgentId | None = None) -> Call | None:
     """Know again a talk that began before this service did, if the desk has its call. `agent_id`: who talks, as the
-    switch says; without it who the desk says."""
+    switch says; without it who the desk says. Returns a call that the engine would not adopt: its agent is busy with
+    another one by now, or gone."""
     if call_id_of(linkedid) in services.state.calls:
-        return
+        return None
     try:
         async with asyncio.timeout(LOOKUP_LIMIT.total_seconds()):
             call = await services.desk.call_under_way(linkedid)
     except (DeskError, TimeoutError) as error:
         log.warning("talk_not_adopted", call_id=call_id_of(linkedid), error=type(error).__name__)
-        return
-    if call is not None:
-        services.submit(cmd.AdoptTalk(call=replace(call, agent_id=agent_id or call.agent_id)))
+        return None
+    if call is None:
+        return None
+    call = replace(call, agent_id=agent_id or call.agent_id)
+    services.submit(cmd.AdoptTalk(call=call))
+    return call if call.call_id not in services.state.calls else None
 
 
 class CallFlow:
@@ -106,7 +110,10 @@ class CallFlow:
         """Raises CallerHungUpError or ControlLostError when the session ends before the story does."""
         route = self._services.route_of(self._facts.called_number)
         if self._facts.was_answered:
-            await adopt_talk(self._services, self.linkedid)
+            over = await adopt_talk(self._services, self.linkedid)
+            if over is not None:
+                await self._settle_talk(over)
+                return
             self._start(route)
             await self._end_after_talk()
             return
@@ -328,6 +335,19 @@ class CallFlow:
             )
         log.debug("ring_ended", status=status, **reservation)
         return False
+
+    async def _settle_talk(self, call: Call) -> None:
+        """A talk ended while no service looked on, and its agent has the next one already: it is written down."""
+        now = self._services.clock.now()
+        ended = replace(
+            call,
+            answered_at=call.answered_at or now,
+            talk_ended_at=call.talk_ended_at or now,
+            ended_at=now,
+            termination=Termination(Result.ANSWERED, Reason.AGENT_HUNG_UP),
+        )
+        self._services.submit(cmd.SettleCall(call=ended))
+        await self._channel.finish()
 
     async def _end_after_talk(self) -> None:
         """An agent spoke to this caller and hung up while no service looked on."""

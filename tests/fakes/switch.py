@@ -152,6 +152,8 @@ class FakeChannel(CallerChannel):
         self.is_answered |= after_talk
         self._lose_control(because_hung_up=True)
         self.leg = None
+        if self._offer_limit is not None:
+            self._offer_limit.cancel()
         if self.switch is not None:
             self.switch.tell(CallerGone(self.facts.linkedid))
 
