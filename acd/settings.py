@@ -73,7 +73,11 @@ class DatabaseSettings(Section):
 
 
 class JournalSettings(Section):
-    redis_url: str | None = None  # None: in this process only
+    on_disk: bool  # False: nothing outlasts the process but what callers' channels carry
+    folder: Path | None = None  # None: `journal` in the data directory (see `Settings.journal_folder`)
+    keep_hours: Annotated[float, Field(ge=0, le=24 * 366)]  # of events, for replay; a restart needs minutes
+    most_megabytes: Annotated[int, Field(ge=64, le=1_000_000)]
+    redis_url: str | None = None  # every event on a stream besides
 
 
 class AmiSettings(Section):
@@ -217,6 +221,10 @@ class Settings(Section):
             return self.service.data_dir.expanduser()
         base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
         return Path(base).expanduser() / "guichet"
+
+    @property
+    def journal_folder(self) -> Path:
+        return self.journal.folder.expanduser() if self.journal.folder else self.data_dir / "journal"
 
     @property
     def cache_dir(self) -> Path:

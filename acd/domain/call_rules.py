@@ -194,18 +194,22 @@ def _give_up_ringing(turn: Turn, call: Call, agent_id: AgentId, reason: str) -> 
 
 
 def adopt_talk(turn: Turn, command: cmd.AdoptTalk) -> None:
-    """Nothing is adopted of which the state knows better, or that it cannot carry on (a queue or agent removed)."""
+    """Nothing is adopted of which the state knows better, or that it cannot carry on (a queue or agent removed). A
+    call whose channel was lost may have found this agent before it was."""
     found = command.call
     agent = turn.state.agents.get(found.agent_id) if found.agent_id else None
-    is_known = found.call_id in turn.state.calls or QueueName(found.queue or "") not in turn.state.queues
+    known = turn.state.calls.get(found.call_id)
+    is_held = known is not None and known.stage is not CallStage.DETACHED
+    is_known = is_held or QueueName(found.queue or "") not in turn.state.queues
     if is_known or agent is None or agent.state in BUSY_STATES:
         return
+    attempts = max(1, found.attempts + (known is not None))
     call = replace(
         found,
         stage=CallStage.TALKING,
         is_controlled=False,
-        attempts=max(1, found.attempts),
-        reservation_id=reservation_id_of(found.call_id, max(1, found.attempts)),
+        attempts=attempts,
+        reservation_id=reservation_id_of(found.call_id, attempts),
         answered_at=min(found.answered_at or turn.now, turn.now),
         changed_at=turn.now,
     )

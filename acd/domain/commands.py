@@ -10,7 +10,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from acd.domain.agent import AgentProfile
+from acd.domain.agent import AgentProfile, Draft
 from acd.domain.call import Call, IvrStep, Reason
 from acd.domain.caller import Caller, CallerContext
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId
@@ -82,6 +82,14 @@ class EndWrapUp(Command, frozen=True, kw_only=True):
     title: str = ""
     link_to: str | None = None
     new_ticket: bool = False
+
+
+class KeepDraft(Command, frozen=True, kw_only=True):
+    """What the agent has typed about this call so far: if the time for the wrap-up runs out, it counts as said."""
+
+    agent_id: AgentId
+    call_id: CallId
+    draft: Draft
 
 
 # a call's way --------------------------------------------------------------------------------------------------

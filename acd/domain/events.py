@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from acd.domain.agent import AfterCall, AgentProfile
+from acd.domain.agent import AfterCall, AgentProfile, Draft
 from acd.domain.call import Call, IvrStep, Ring, Termination
 from acd.domain.caller import Caller, CallerContext
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId
@@ -256,6 +256,12 @@ class WrapUpStarted(Event, frozen=True, kw_only=True):
     agent_id: AgentId
     call_id: CallId
     until: datetime
+
+
+class DraftKept(Event, frozen=True, kw_only=True):
+    agent_id: AgentId
+    call_id: CallId
+    draft: Draft
 
 
 class WrapUpEnded(Event, frozen=True, kw_only=True):

@@ -56,12 +56,17 @@ class Screens:
         return feed
 
     def agent_snapshot(self, agent_id: AgentId) -> dict[str, Any]:
-        """`{"agent": AgentView, "call": CallView | None}`: the call reserved, talked with, or being wrapped up."""
+        """`{"agent": AgentView, "call": CallView | None, "draft": Draft | None}`: the call reserved, talked with, or
+        being wrapped up, and what was typed about it."""
         agent = self._state.agents.get(agent_id)
         if agent is None:
-            return {"agent": None, "call": None}
+            return {"agent": None, "call": None, "draft": None}
         call = self._state.calls.get(agent.call_id) if agent.call_id else None
-        return {"agent": self._agent_view(agent_id), "call": self._call_view(call) if call else None}
+        return {
+            "agent": self._agent_view(agent_id),
+            "call": self._call_view(call) if call else None,
+            "draft": agent.draft,
+        }
 
     def supervisor_snapshot(self) -> dict[str, Any]:
         """`{"queues": [QueueView], "agents": [AgentView], "health": HealthView | None}`."""

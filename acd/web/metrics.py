@@ -6,7 +6,7 @@ Labels are queues, states and routes: never a call, a number or a name.
 from __future__ import annotations
 
 from collections import Counter as Tally
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -83,6 +83,10 @@ class Metrics:
         ):
             Gauge(name, text, registry=self.registry).set_function(value)
 
+    def watch_journal(self, figures: Callable[[], Mapping[str, float]]) -> None:
+        """How the journal is written."""
+        self.registry.register(_JournalCollector(figures))
+
     def watch_clock(self, behind: Callable[[], float]) -> None:
         """How far the machine's clock is ahead of the service's, which works off its steps."""
         text = "Seconds by which the machine's clock is ahead of the service's"
@@ -157,6 +161,29 @@ class _ScreensCollector(Collector):
         for state in AgentState:
             family.add_metric([state], states[state])
         return family
+
+
+class _JournalCollector(Collector):
+    _GAUGES: Final = {
+        "guichet_journal_pending": "Decisions not yet on the disk for certain",
+        "guichet_journal_slowest_commit_seconds": "Longest of the latest times the disk took",
+        "guichet_journal_damaged_at_start": "1: the journal was damaged, what came after the damage is not known",
+    }
+
+    def __init__(self, figures: Callable[[], Mapping[str, float]]) -> None:
+        self._figures = figures
+
+    def describe(self) -> Iterable[Metric]:
+        return []  # registering asks for no figures
+
+    def collect(self) -> Iterable[Metric]:
+        figures = self._figures()
+        for name, text in self._GAUGES.items():
+            if name in figures:
+                yield GaugeMetricFamily(name, text, value=figures[name])
+        lost = "guichet_journal_lost_decisions"
+        if lost in figures:
+            yield CounterMetricFamily(lost, "Decisions not kept: the disk took none for too long", value=figures[lost])
 
 
 class _MenusCollector(Collector):

@@ -349,6 +349,7 @@ def _site(asterisk: RunningAsterisk, folder: Path, ami_port: int | None) -> dict
         "service": {"data_dir": str(asterisk.settings.data_dir)},
         "http": {"port": free_port()},
         "database": {"url": f"sqlite:///{folder / 'guichet.db'}"},
+        "journal": {"folder": str(folder / "journal")},
         "asterisk": told,
         "queues": QUEUES,
     }

@@ -315,7 +315,8 @@ def test_decisions_are_numbered_dated_and_listed() -> None:
     folder = ROOT / "docs/adr"
     pages = sorted(folder.glob("[0-9]*.md"))
     listed = (folder / "README.md").read_text("utf-8")
-    assert [int(page.name[:4]) for page in pages] == list(range(1, len(pages) + 1))
+    numbers = [int(page.name[:4]) for page in pages]
+    assert len(set(numbers)) == len(numbers)
     for page in pages:
         text = page.read_text("utf-8")
         assert text.startswith(f"# {int(page.name[:4])}. ")

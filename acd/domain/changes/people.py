@@ -93,6 +93,10 @@ def _wrap_up_started(state: State, event: ev.WrapUpStarted) -> None:
     )
 
 
+def _draft_kept(state: State, event: ev.DraftKept) -> None:
+    state.replace_agent(event.agent_id, draft=event.draft)
+
+
 def _wrap_up_extended(state: State, event: ev.WrapUpExtended) -> None:
     extended = state.agents[event.agent_id].wrap_up_extended + event.by_time
     state.replace_agent(event.agent_id, wrap_up_until=event.until, wrap_up_extended=extended)
@@ -112,7 +116,7 @@ def _wrap_up_ended(state: State, event: ev.WrapUpEnded) -> None:
     if call.answered_at is not None and call.talk_ended_at is not None:
         seconds = (call.talk_ended_at - call.answered_at).total_seconds() + event.wrap_up_seconds
         state.tallies.handled(event.agent_id, event.queue, seconds, event.at)
-    state.replace_agent(event.agent_id, call_id=None, wrap_up_until=None, idle_since=event.at)
+    state.replace_agent(event.agent_id, call_id=None, wrap_up_until=None, draft=None, idle_since=event.at)
     state.forget_if_over(event.call_id)
 
 
@@ -134,6 +138,7 @@ CHANGES: Mapping[type[ev.Event], Change] = {
     ev.AgentBecameNotReady: _agent_became_not_ready,
     ev.AfterCallChosen: _after_call_chosen,
     ev.WrapUpStarted: _wrap_up_started,
+    ev.DraftKept: _draft_kept,
     ev.WrapUpExtended: _wrap_up_extended,
     ev.WrapUpEnded: _wrap_up_ended,
     ev.PhoneChanged: _phone_changed,

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from acd.domain import commands as cmd
 from acd.domain import effects as fx
 from acd.domain import events as ev
-from acd.domain.agent import BUSY_STATES, AgentState
+from acd.domain.agent import BUSY_STATES, AgentState, Draft
 from acd.domain.call import Call, CallStage, IvrStep, Reason
 from acd.domain.caller import Caller
 from acd.domain.engine import Engine
@@ -57,6 +57,7 @@ PEOPLE: tuple[type[cmd.Command], ...] = (
     cmd.MakeNotReady,
     cmd.RejectReservation,
     cmd.EndWrapUp,
+    cmd.KeepDraft,
     cmd.EnqueueCall,
     cmd.AdjustPlace,
     cmd.AcceptOffer,
@@ -239,6 +240,10 @@ class AnyDay(RuleBasedStateMachine):
     @rule(agent=AGENTS)
     def end_wrap_up(self, agent: AgentId) -> None:
         self.give(cmd.EndWrapUp(agent_id=agent, note="done"))
+
+    @rule(agent=AGENTS, call=CALLS, note=st.sampled_from(["", "typed"]))
+    def take_notes(self, agent: AgentId, call: CallId, note: str) -> None:
+        self.give(cmd.KeepDraft(agent_id=agent, call_id=call, draft=Draft(note=note)))
 
     @rule(agent=AGENTS, call=CALLS)
     def expire_wrap_up_late(self, agent: AgentId, call: CallId) -> None:

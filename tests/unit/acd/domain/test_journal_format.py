@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from acd.domain import events as ev
-from acd.domain.agent import AfterCall, AgentProfile, AgentState
+from acd.domain.agent import AfterCall, AgentProfile, AgentState, Draft
 from acd.domain.call import Call, IvrStep, Reason, Result, Ring, Termination
 from acd.domain.caller import Caller, CallerContext, Certainty, ContactCard, RecentCallCard, TicketCard
 from acd.domain.ids import QueueName, agent_id_of, call_id_of, reservation_id_of
@@ -156,6 +156,7 @@ EVENTS: list[ev.Event] = [
     ev.CallServedElsewhere(at=AT, call_id=CALL, call=WHOLE_CALL, wait_seconds=70.25),
     ev.TalkEnded(at=AT, call_id=CALL, queue=QUEUE, agent_id=AGENT, talk_seconds=0.000001),
     ev.WrapUpStarted(at=AT, agent_id=AGENT, call_id=CALL, until=AT + timedelta(seconds=30)),
+    ev.DraftKept(at=AT, agent_id=AGENT, call_id=CALL, draft=Draft(code="x", note=HOSTILE, title="T", link_to="1")),
     ev.WrapUpEnded(at=AT, agent_id=AGENT, call_id=CALL, queue=QUEUE, by_agent=False, wrap_up_seconds=1e6),
     ev.CallEnded(
         at=AT,
