@@ -46,6 +46,7 @@ from acd.domain.ids import agent_id_of
 from acd.domain.metrics import QueueStatistics
 from acd.domain.outgoing import FarEnd
 from acd.queue_settings import RoutingSettings
+from acd.records import open_records
 from acd.reload import Reloader, lookup_services
 from acd.routing_site import taste_of
 from acd.secrets import Secrets
@@ -261,6 +262,16 @@ async def open_guichet(
                 past=kept.past,
             ),
         )
+        records = await stack.enter_async_context(
+            open_records(
+                live,
+                dispatcher=core.dispatcher,
+                database=database,
+                link=telephony.link,
+                clock=clock,
+                tasks=tasks,
+            )
+        )
         kept.begin(core.memory.picture, tasks)
         reloader = Reloader(live, read_settings or (lambda: settings), prompts, lookups, core.dispatcher.submit)
         await core.incidents.refresh()
@@ -304,6 +315,7 @@ async def open_guichet(
                 readiness=lambda: _problems(core, telephony, journal, kept),
                 metrics=metrics,
                 ivr_figures=core.ivr_figures,
+                records=records.access,
                 hotline=hotline,
                 incidents=core.incidents,
             )

@@ -7,7 +7,15 @@ from collections.abc import Iterator, Mapping
 from acd.domain.ids import QueueName, agent_id_of
 from acd.domain.people import PeopleRules, WrapUpCode, WrapUpPolicy
 from acd.domain.priorities import PriorityRule
-from acd.domain.queue import Overflow, OverflowCause, PreferredRing, QueuePolicy, ReservePolicy, RoutingRules
+from acd.domain.queue import (
+    Overflow,
+    OverflowCause,
+    PreferredRing,
+    QueuePolicy,
+    RecordingPolicy,
+    ReservePolicy,
+    RoutingRules,
+)
 from acd.people_settings import PeopleSettings, people_rules_of
 from acd.queue_settings import (
     OverflowSettings,
@@ -172,6 +180,7 @@ def policy_of(name: str, queue: QueueSettings, routing: RoutingSettings, calenda
         reserve=_reserve(queue.reserve) if queue.reserve else None,
         hours=calendars[queue.hours].hours if queue.hours else None,
         overflow=tuple(_overflow(rule) for rule in queue.overflow),
+        recording=RecordingPolicy(mode=queue.recording.mode, share=(queue.recording.share_percent or 0.0) / 100),
         wrap_up=WrapUpPolicy(
             codes=tuple(WrapUpCode(code=code, label=label) for code, label in queue.wrap_up.codes.items()),
             is_code_required=queue.wrap_up.required,

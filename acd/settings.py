@@ -18,6 +18,7 @@ from pydantic import Field, field_validator, model_validator
 from acd.callback_settings import OutgoingSettings
 from acd.people_settings import PeopleSettings
 from acd.queue_settings import QueueSettings, RoutingSettings
+from acd.record_settings import RecordingSettings
 from acd.routing_site import check_routing, refuse_what_has_moved
 from acd.secrets import read_secret_file
 from acd.setting_types import Language, MenuName, Name, Seconds, Section
@@ -199,6 +200,7 @@ class Settings(Section):
     outgoing: OutgoingSettings = OutgoingSettings()
     calendars: Mapping[MenuName, Calendar] = {}
     lookups: Mapping[MenuName, LookupSettings] = {}
+    recording: RecordingSettings = RecordingSettings()
     flows: tuple[Path, ...] = ()  # IVR files besides the shipped ones, beside the site file
 
     @field_validator("numbers", "queues", "calendars", "lookups", mode="before")
@@ -242,6 +244,10 @@ class Settings(Section):
         scheme, separator, rest = self.database.url.partition("://")
         user, _, place = rest.partition("@")
         return f"{scheme}{separator}{user.partition(':')[0]}:{quote(password, safe='')}@{place}"
+
+    @property
+    def recordings_dir(self) -> Path:
+        return self.recording.folder or self.data_dir / "recordings"
 
     @property
     def flow_files(self) -> tuple[Path, ...]:
@@ -314,7 +320,15 @@ def _beside(folder: Path, settings: Settings) -> Settings:
     prompts = settings.prompts.model_copy(update={"recordings": recordings and folder / recordings.expanduser()})
     flows = tuple(folder / path.expanduser() for path in settings.flows)
     lookups = {name: _lookup_beside(folder, lookup) for name, lookup in settings.lookups.items()}
-    return settings.model_copy(update={"flows": flows, "prompts": prompts, "lookups": lookups})
+    beside = {"flows": flows, "prompts": prompts, "lookups": lookups}
+    return settings.model_copy(update=beside | _records_beside(folder, settings))
+
+
+def _records_beside(folder: Path, settings: Settings) -> dict[str, object]:
+    shelf = settings.recording.folder
+    return {
+        "recording": settings.recording.model_copy(update={"folder": shelf and folder / shelf.expanduser()}),
+    }
 
 
 def _lookup_beside(folder: Path, lookup: LookupSettings) -> LookupSettings:

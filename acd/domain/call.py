@@ -17,10 +17,10 @@ from enum import StrEnum
 from msgspec import Struct
 
 from acd.domain.caller import Caller, CallerContext
-from acd.domain.ids import AgentId, CallId, QueueName, ReservationId
+from acd.domain.ids import AgentId, CallId, QueueName, RecordingId, ReservationId
 from acd.domain.people import OfferMode
 from acd.domain.priorities import Attributes
-from acd.domain.queue import OverflowCause, PreferredBy
+from acd.domain.queue import OverflowCause, PreferredBy, RecordingMode
 from routing.model import Requirements
 
 
@@ -77,6 +77,15 @@ class IvrStep(Struct, frozen=True):
     no_matches: int = 0
 
 
+class RunningRecording(Struct, frozen=True, kw_only=True):
+    """Under way in the switch, which has confirmed it."""
+
+    recording_id: RecordingId
+    mode: RecordingMode
+    started_at: datetime
+    is_paused: bool = False
+
+
 class Call(Struct, frozen=True, kw_only=True):
     call_id: CallId
     linkedid: str
@@ -118,6 +127,8 @@ class Call(Struct, frozen=True, kw_only=True):
     turned_away: OverflowCause | None = None  # at the door of a queue; it hears why and ends
     overflows: tuple[str, ...] = ()  # queue and cause of each, in order: "support:closed"
     reasons: tuple[str, ...] = ()  # why this agent, of the latest reservation
+    recording: RunningRecording | None = None
+    recordings: int = 0  # begun so far
     incident_id: str = ""  # the major incident whose end they will be told
 
     @property

@@ -18,6 +18,7 @@ from acd.domain.ids import AgentId, QueueName, reservation_id_of
 from acd.domain.offer_rules import withdraw_offer
 from acd.domain.offers import awaits_acceptance
 from acd.domain.phone_rules import be_ready
+from acd.domain.recording_rules import stop_recording
 from acd.domain.turn import Rule, Turn
 from acd.domain.waiting_rules import agent_left, forget_steps, progress
 
@@ -281,6 +282,7 @@ def _end(turn: Turn, call: Call, reason: Reason) -> None:
         changed_at=turn.now,
         termination=termination,
     )
+    stop_recording(turn, call.call_id, "call_ended")
     turn.happened(
         ev.CallEnded(at=turn.now, call_id=call.call_id, queue=call.queue, termination=termination, wait_seconds=waited)
     )

@@ -18,6 +18,7 @@ from acd.domain import (
     offer_rules,
     phone_rules,
     reason_rules,
+    recording_rules,
     reserves,
     supervision,
     waiting_rules,
@@ -37,6 +38,7 @@ _RULES: dict[type[cmd.Command], Rule] = {
     **call_rules.RULES,
     **waiting_rules.RULES,
     **reserves.RULES,
+    **recording_rules.RULES,
     **hotline_rules.RULES,
     **reason_rules.RULES,
     **phone_rules.RULES,
@@ -60,6 +62,7 @@ class Engine:
         """
         turn = Turn(self.state, now)
         _RULES[type(command)](turn, command)
+        recording_rules.tend(turn)
         reserves.tend(turn)
         reason_rules.tend(turn)
         return turn.decision()

@@ -1,4 +1,5 @@
 """DomainError: a command that cannot be carried out, for the one who gave it (the API answers 409 with the id).
+├── RecordingNotAllowedError
 ├── UnknownAgentError
 ├── UnknownCallError
 ├── UnknownQueueError
@@ -28,6 +29,10 @@ class UnknownQueueError(DomainError):
 
 class WrongStateError(DomainError):
     error_id = "agent.wrong_state"
+
+
+class RecordingNotAllowedError(DomainError):
+    error_id = "recording.not_allowed"
 
 
 class UnknownReasonError(DomainError):

@@ -9,10 +9,10 @@ from msgspec import Struct
 from acd.domain.agent import AfterCall, AgentProfile, Draft
 from acd.domain.call import Call, IvrStep, Ring, Termination
 from acd.domain.caller import Caller, CallerContext
-from acd.domain.ids import AgentId, CallId, QueueName, ReservationId
+from acd.domain.ids import AgentId, CallId, QueueName, RecordingId, ReservationId
 from acd.domain.people import OfferMode, Sentences
 from acd.domain.priorities import Attributes
-from acd.domain.queue import QueuePolicy, RoutingRules
+from acd.domain.queue import QueuePolicy, RecordingMode, RoutingRules
 from routing.model import Requirements
 
 
@@ -272,6 +272,50 @@ class WrapUpEnded(Event, frozen=True, kw_only=True):
     queue: QueueName
     by_agent: bool
     wrap_up_seconds: float
+
+
+class RecordingStarted(Event, frozen=True, kw_only=True):
+    """The switch records. `agent_id`: with whom the caller talks. `is_paused`: found so after a restart."""
+
+    call_id: CallId
+    recording_id: RecordingId
+    queue: QueueName
+    agent_id: AgentId | None
+    mode: RecordingMode
+    is_paused: bool = False
+
+
+class RecordingPaused(Event, frozen=True, kw_only=True):
+    """From here on nothing that is said gets into the file, until it is resumed."""
+
+    call_id: CallId
+    recording_id: RecordingId
+    agent_id: AgentId | None
+
+
+class RecordingResumed(Event, frozen=True, kw_only=True):
+    call_id: CallId
+    recording_id: RecordingId
+    agent_id: AgentId | None
+
+
+class RecordingStopped(Event, frozen=True, kw_only=True):
+    """`cause`: `talk_ended`, `call_ended`, `by_agent`, `failed`."""
+
+    call_id: CallId
+    recording_id: RecordingId
+    agent_id: AgentId | None
+    cause: str
+
+
+class RecordingFailed(Event, frozen=True, kw_only=True):
+    """The call goes on. `cause`: `disk_full`, `refused` (by the switch), `no_file`, `not_paused`, `not_resumed`."""
+
+    call_id: CallId
+    recording_id: RecordingId
+    agent_id: AgentId | None
+    queue: QueueName
+    cause: str
 
 
 class CallEnded(Event, frozen=True, kw_only=True):

@@ -137,6 +137,16 @@ class Screens:
             ):
                 if view := self._call_of(call_id):  # without wrap-up time it may be forgotten already
                     self.agent_feed(agent_id).publish("call", view)
+            case (
+                ev.RecordingStarted(agent_id=agent_id, call_id=call_id)
+                | ev.RecordingPaused(agent_id=agent_id, call_id=call_id)
+                | ev.RecordingResumed(agent_id=agent_id, call_id=call_id)
+                | ev.RecordingStopped(agent_id=agent_id, call_id=call_id)
+            ):
+                if agent_id in self._state.agents and (view := self._call_of(call_id)):
+                    self.agent_feed(agent_id).publish("call", view)
+            case ev.RecordingFailed():
+                self._tell_of_failure(event)
             case ev.TicketCommitted(agent_id=agent_id) if agent_id in self._state.agents:
                 ticket: dict[str, Any] = {
                     "call_id": event.call_id,
@@ -147,6 +157,13 @@ class Screens:
             case ev.AgentRemoved(agent_id=agent_id):
                 if feed := self._agent_feeds.pop(agent_id, None):
                     feed.close()
+
+    def _tell_of_failure(self, event: ev.RecordingFailed) -> None:
+        """The call goes on. The agent must know before reading out a card number; a supervisor can mend the cause."""
+        data = {"call_id": event.call_id, "queue": event.queue, "agent_id": event.agent_id, "cause": event.cause}
+        self.supervisors.publish("recording_failed", data)
+        if event.agent_id in self._state.agents:
+            self.agent_feed(event.agent_id).publish("recording_failed", data)
 
     def _flush_soon(self) -> None:
         if not self._is_flush_due and (self._changed_queues or self._changed_agents):

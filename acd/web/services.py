@@ -19,6 +19,7 @@ from acd.service.screens import Screens
 from acd.service.supervision import Supervision
 from acd.settings import Settings
 from acd.web.metrics import Metrics
+from acd.web.record_access import RecordAccess
 from ticketing.api import Desk
 
 
@@ -39,6 +40,7 @@ class WebServices:
     outlook: Callable[[CallId], Outlook]
     metrics: Metrics
     ivr_figures: IvrFigures
+    records: RecordAccess
     hotline: Hotline
     incidents: IncidentBoard
 

@@ -38,6 +38,7 @@ from tests.fakes.audit import FakeAuditLog
 from tests.fakes.desk_store import FakeDeskStore
 from tests.fakes.hotline import fake_hotline
 from tests.fakes.ports import FakePrompts
+from tests.fakes.records import FakeRecords
 from tests.fakes.users import FakeUserDirectory
 from ticketing.api import Desk
 
@@ -77,6 +78,7 @@ class WebWorld:
     desk: Desk
     metrics: Metrics
     app: web.Application
+    records: FakeRecords
     hotline: Hotline
     incidents: IncidentBoard
     effects: list[fx.Effect] = field(default_factory=list)
@@ -138,6 +140,7 @@ def build_world(
     notices = Notices(engine.state, screens)
     unready: list[str] = []
     effects: list[fx.Effect] = []
+    records = FakeRecords(clock.now())
     hotline = fake_hotline()
     services = WebServices(
         dispatcher=dispatcher,
@@ -152,10 +155,11 @@ def build_world(
         outlook=engine.outlook,
         metrics=metrics,
         ivr_figures=IvrFigures(),
+        records=records.access,
         hotline=hotline,
         incidents=IncidentBoard(hotline.incidents, FakePrompts(), clock, BackgroundTasks(), ZoneInfo("Europe/Paris")),
     )
-    for listener in (statistics.hear, screens.hear, notices.hear, metrics.hear):
+    for listener in (records.book.hear, statistics.hear, screens.hear, notices.hear, metrics.hear):
         dispatcher.add_listener(listener)
     kinds = (
         fx.RingAgent,
@@ -165,6 +169,10 @@ def build_world(
         fx.CancelTimer,
         fx.RecordInteraction,
         fx.CommitTicket,
+        fx.StartRecording,
+        fx.PauseRecording,
+        fx.StopRecording,
+        fx.FindRecording,
     )
     for kind in kinds:
         dispatcher.carry_out(kind, effects.append)
@@ -181,6 +189,7 @@ def build_world(
         app=build_app(services),
         effects=effects,
         unready=unready,
+        records=records,
         hotline=hotline,
         incidents=services.incidents,
     )

@@ -137,6 +137,11 @@ class House:
     def settings(self) -> Settings:
         return self.site.settings
 
+    def configure(self, **sections: object) -> None:
+        """Change sections of the site file, for the next service or reload."""
+        told = json.loads(self._site_file.read_text()) | sections
+        self._site_file.write_text(json.dumps(told))
+
     async def prepare(self) -> None:
         self._sounds = await prompts_of(self.site).prepare(self.site.prompts())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from acd.domain.changes import calls, fallback, hotline, people, supervision, talks, waiting
+from acd.domain.changes import calls, fallback, hotline, people, recording, supervision, talks, waiting
 
 CHANGES = {
     **people.CHANGES,
@@ -10,6 +10,7 @@ CHANGES = {
     **waiting.CHANGES,
     **talks.CHANGES,
     **fallback.CHANGES,
+    **recording.CHANGES,
     **hotline.CHANGES,
     **supervision.CHANGES,
 }

@@ -37,9 +37,21 @@ def _call_rejoined(state: State, event: ev.CallRejoined) -> None:
 def _call_detached(state: State, event: ev.CallDetached) -> None:
     if state.pool.has_item(event.call_id):
         state.pool.remove_item(event.call_id)
-    is_ringing = state.calls[event.call_id].stage is CallStage.RESERVED
-    stage = CallStage.RESERVED if is_ringing else CallStage.DETACHED
-    state.replace_call(event.call_id, event.at, stage=stage, is_controlled=False)
+    call = state.calls[event.call_id]
+    agent = state.agents.get(call.agent_id) if call.agent_id else None
+    if call.stage is CallStage.RESERVED and agent is not None and agent.reservation_id == call.reservation_id:
+        state.replace_call(event.call_id, event.at, is_controlled=False)  # it rings on
+        return
+    state.replace_call(
+        event.call_id,
+        event.at,
+        stage=CallStage.DETACHED,
+        is_controlled=False,
+        reservation_id=None,
+        agent_id=None,
+        offered_at=None,
+        ringing_at=None,
+    )
 
 
 def _caller_identified(state: State, event: ev.CallerIdentified) -> None:

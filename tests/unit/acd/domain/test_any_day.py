@@ -22,7 +22,16 @@ from acd.domain.call import Call, CallStage, IvrStep, Reason
 from acd.domain.caller import Caller
 from acd.domain.engine import Engine
 from acd.domain.errors import DomainError
-from acd.domain.ids import AgentId, CallId, QueueName, agent_id_of, call_id_of, reservation_id_of
+from acd.domain.ids import (
+    AgentId,
+    CallId,
+    QueueName,
+    RecordingId,
+    agent_id_of,
+    call_id_of,
+    recording_id_of,
+    reservation_id_of,
+)
 from acd.domain.journal_format import decode_event, encode_event
 from acd.domain.metrics import QueueStatistics
 from acd.domain.people import OfferMode, PeopleRules, ReasonPolicy
@@ -32,6 +41,8 @@ from acd.domain.queue import (
     OverflowCause,
     PreferredBy,
     PreferredRing,
+    RecordingMode,
+    RecordingPolicy,
     ReservePolicy,
     RoutingRules,
 )
@@ -41,6 +52,7 @@ from routing import AgentChoice, ItemChoice, shortfalls
 from routing.relaxation import Step
 from tests.unit.acd.domain.floor import START, policy, profile
 from tests.unit.acd.domain.promises import check_explanation, check_reservation
+from tests.unit.acd.domain.segment_watch import SegmentWatch
 
 LOGINS = st.sampled_from(["alice", "bob", "carol", "dave"])
 AGENTS = LOGINS.map(agent_id_of)
@@ -60,6 +72,10 @@ PEOPLE: tuple[type[cmd.Command], ...] = (
     cmd.KeepDraft,
     cmd.EnqueueCall,
     cmd.AdjustPlace,
+    cmd.StartRecording,
+    cmd.PauseRecording,
+    cmd.ResumeRecording,
+    cmd.StopRecording,
     cmd.AcceptOffer,
     cmd.ExtendWrapUp,
     cmd.StartTicketWork,
@@ -78,8 +94,10 @@ PEOPLE_RULES = PeopleRules(
     agent_modes=(("dave", OfferMode.AUTO_ANSWER),),
     vip_whisper=(("fr", "VIP"),),
 )
+RECORDED = RecordingPolicy(mode=RecordingMode.ALWAYS)
 RICH = replace(
     policy("support", support=1),
+    recording=RECORDED,
     agent_choice=AgentChoice.WEIGHTED_RANDOM,
     most_in_a_row=1,
     steps=(
@@ -100,6 +118,7 @@ ORDERS_POLICY = replace(
 )
 DOOR = replace(
     policy("plain"),
+    recording=RecordingPolicy(mode=RecordingMode.ON_DEMAND),
     overflow=(
         Overflow(cause=OverflowCause.NOBODY_LOGGED_IN, announcement=(("fr", "Fermé."),)),
         Overflow(cause=OverflowCause.TOO_MANY_WAITING, limit=1, queue=QueueName("support")),
@@ -125,10 +144,12 @@ class AnyDay(RuleBasedStateMachine):
         self.journal: list[ev.Event] = []
         self.script: list[tuple[cmd.Command, datetime, Decision]] = []
         self.statistics = QueueStatistics()
+        self.segments = SegmentWatch()
         self.now: datetime = START
         self.timers: dict[str, tuple[datetime, cmd.Command]] = {}
         self.accepted: Counter[CallId] = Counter()
         self.committed: Counter[CallId] = Counter()
+        self.recorded: Counter[RecordingId] = Counter()  # begun, less ended
 
     def give(self, command: cmd.Command) -> bool:
         """False: refused, which only people's commands may be, and then nothing has changed."""
@@ -148,8 +169,11 @@ class AnyDay(RuleBasedStateMachine):
             self.standby.replay([event])
         self.journal += journal
         self.statistics.hear(decision.events)
+        self.segments.hear(decision.events)
         self.accepted.update(event.call_id for event in decision.events if isinstance(event, ev.ReservationAccepted))
         self.accepted.update(event.call.call_id for event in decision.events if isinstance(event, ev.TalkAdopted))
+        self.recorded.update(e.recording_id for e in decision.events if isinstance(e, ev.RecordingStarted))
+        self.recorded.subtract(e.recording_id for e in decision.events if isinstance(e, ev.RecordingStopped))
         served = [event for event in decision.events if isinstance(event, ev.CallServedElsewhere)]
         self.accepted.update(event.call_id for event in served if event.call.is_answered)
         for effect in decision.effects:
@@ -376,6 +400,29 @@ class AnyDay(RuleBasedStateMachine):
         key = data.draw(st.sampled_from(sorted(self.timers)))
         self.give(self.timers.pop(key)[1])
 
+    # recordings ----------------------------------------------------------------------------------------------
+
+    @rule(
+        agent=AGENTS,
+        kind=st.sampled_from([cmd.StartRecording, cmd.PauseRecording, cmd.ResumeRecording, cmd.StopRecording]),
+    )
+    def see_to_the_recording(self, agent: AgentId, kind: type[cmd.StartRecording]) -> None:
+        self.give(kind(agent_id=agent))
+
+    @rule(call=CALLS, number=st.integers(1, 2), mode=st.sampled_from(list(RecordingMode)), is_paused=st.booleans())
+    def recording_is_there(self, call: CallId, number: int, mode: RecordingMode, is_paused: bool) -> None:
+        recording_id = recording_id_of(call, number)
+        self.give(cmd.ReportRecordingStarted(call_id=call, recording_id=recording_id, mode=mode, is_paused=is_paused))
+
+    @rule(call=CALLS, number=st.integers(1, 2), is_paused=st.booleans())
+    def recording_pauses(self, call: CallId, number: int, is_paused: bool) -> None:
+        recording_id = recording_id_of(call, number)
+        self.give(cmd.ReportRecordingPaused(call_id=call, recording_id=recording_id, is_paused=is_paused))
+
+    @rule(call=CALLS, number=st.integers(1, 2), cause=st.sampled_from(["disk_full", "not_paused", "not_resumed"]))
+    def recording_fails(self, call: CallId, number: int, cause: str) -> None:
+        self.give(cmd.ReportRecordingFailed(call_id=call, recording_id=recording_id_of(call, number), cause=cause))
+
     # what must hold ------------------------------------------------------------------------------------------
 
     @invariant()
@@ -458,6 +505,19 @@ class AnyDay(RuleBasedStateMachine):
     @invariant()
     def the_standby_agrees(self) -> None:
         assert picture(self.standby.state) == picture(self.engine.state)
+
+    @invariant()
+    def only_talks_are_recorded(self) -> None:
+        running = [call for call in self.engine.state.calls.values() if call.recording is not None]
+        for call in running:
+            assert call.stage is CallStage.TALKING, call
+            assert call.talk_ended_at is None, call
+        assert +self.recorded == Counter(call.recording.recording_id for call in running if call.recording)
+        assert min(self.recorded.values(), default=0) >= 0
+
+    @invariant()
+    def segments_cover_every_second(self) -> None:
+        self.segments.check(self.engine.state)
 
     @invariant()
     def why_it_waits_is_what_a_scan_finds(self) -> None:

@@ -12,7 +12,7 @@ from acd.domain import events as ev
 from acd.domain.agent import AfterCall, AgentProfile, AgentState, Draft
 from acd.domain.call import Call, IvrStep, Reason, Result, Ring, Termination
 from acd.domain.caller import Caller, CallerContext, Certainty, ContactCard, RecentCallCard, TicketCard
-from acd.domain.ids import QueueName, agent_id_of, call_id_of, reservation_id_of
+from acd.domain.ids import QueueName, agent_id_of, call_id_of, recording_id_of, reservation_id_of
 from acd.domain.journal_format import decode_event, encode_event
 from acd.domain.queue import (
     Overflow,
@@ -20,6 +20,7 @@ from acd.domain.queue import (
     PreferredBy,
     PreferredRing,
     QueuePolicy,
+    RecordingMode,
     ReservePolicy,
     RoutingRules,
 )
@@ -31,6 +32,7 @@ AT = datetime(2026, 11, 23, 9, 0, 0, 123456, tzinfo=UTC)
 HOSTILE = 'Zoë \u202e <b>"\'\\\r\n\x00 😀 {"type":"CallEnded"}'
 CALL, AGENT, QUEUE = call_id_of("1.1"), agent_id_of("alice"), QueueName("support")
 RESERVATION = reservation_id_of(CALL, 2)
+RECORDING = recording_id_of(CALL, 1)
 TICKET = TicketCard(number="1000012", title=HOSTILE, status="open", created_at=AT, queue="support", contact_name="C")
 CALLER = Caller(
     number=HOSTILE,
@@ -158,6 +160,13 @@ EVENTS: list[ev.Event] = [
     ev.WrapUpStarted(at=AT, agent_id=AGENT, call_id=CALL, until=AT + timedelta(seconds=30)),
     ev.DraftKept(at=AT, agent_id=AGENT, call_id=CALL, draft=Draft(code="x", note=HOSTILE, title="T", link_to="1")),
     ev.WrapUpEnded(at=AT, agent_id=AGENT, call_id=CALL, queue=QUEUE, by_agent=False, wrap_up_seconds=1e6),
+    ev.RecordingStarted(
+        at=AT, call_id=CALL, recording_id=RECORDING, queue=QUEUE, agent_id=None, mode=RecordingMode.SHARE
+    ),
+    ev.RecordingPaused(at=AT, call_id=CALL, recording_id=RECORDING, agent_id=AGENT),
+    ev.RecordingResumed(at=AT, call_id=CALL, recording_id=RECORDING, agent_id=AGENT),
+    ev.RecordingStopped(at=AT, call_id=CALL, recording_id=RECORDING, agent_id=AGENT, cause="by_agent"),
+    ev.RecordingFailed(at=AT, call_id=CALL, recording_id=RECORDING, agent_id=AGENT, queue=QUEUE, cause="disk_full"),
     ev.CallEnded(
         at=AT,
         call_id=CALL,
