@@ -82,6 +82,7 @@ class Traffic:
         self.live.clear()
         await self.stage.pass_time(120)
         await self.stage.core.writer.drain()
+        await self.stage.records.writer.drain()
         await self.stage.settle()
 
     def forget(self) -> None:
@@ -93,6 +94,8 @@ class Traffic:
         stage.desk.recorded.clear()
         stage.desk.committed.clear()
         stage.desk._numbers.clear()
+        stage.segments.calls.clear()
+        stage.segments.shifts.clear()
         stage.telephony._channels.clear()
         stage.telephony.stopped.clear()
 
