@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 import structlog
@@ -13,6 +13,7 @@ from acd.adapters.asterisk.ami import AmiError
 from acd.adapters.asterisk.fallback import AsteriskFallbackQueues
 from acd.adapters.asterisk.telephony import AsteriskTelephony
 from acd.adapters.clock import SystemClock
+from acd.adapters.prompts import PromptLibrary
 from acd.domain.call import CallStage
 from acd.service.dispatcher import Dispatcher
 from acd.service.fallback import Fallback
@@ -24,10 +25,12 @@ from acd.service.tasks import BackgroundTasks
 from acd.settings import Settings
 from acd.web.metrics import Metrics
 from acd.web.stability_metrics import watch_stability
+from ivr.model import PromptRef
 
 log = structlog.get_logger(__name__)
 
 LOOK_AGAIN = timedelta(seconds=30)
+MEND_PROMPTS = timedelta(seconds=60)
 MOST_FILES = 65_536
 
 
@@ -100,6 +103,13 @@ async def look_after_calls(
         if fallback is not None and admission.shed.total() != shed and admission.obstacle is None:
             shed = admission.shed.total()
             fallback.connected()
+
+
+async def mend_prompts(prompts: PromptLibrary, wanted: Callable[[], Iterable[PromptRef]]) -> None:
+    """Until the synthesiser is there again: prompts that were replaced by a recording get their own words."""
+    while prompts.trouble is not None:
+        await asyncio.sleep(MEND_PROMPTS.total_seconds())
+        await prompts.prepare_or_stand_in(wanted())
 
 
 def allow_many_sockets() -> None:
