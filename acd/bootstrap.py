@@ -66,6 +66,7 @@ from acd.service.ports import Clock, Desk, Journal, Lookups, Prompts, Role, Tele
 from acd.service.restore import journal_keeper, take_up
 from acd.service.screens import ScheduleFlush, Screens
 from acd.service.supervision import Supervision
+from acd.service.survey_desk import SurveyServices
 from acd.service.switchboard import Switchboard
 from acd.service.tasks import BackgroundTasks
 from acd.settings import Settings
@@ -142,7 +143,19 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
                 prompts=ports.prompts,
                 lookups=ports.lookups,
                 hotline=HotlineServices(
-                    submit=dispatcher.submit, clock=ports.clock, stores=ports.hotline, board=incidents
+                    submit=dispatcher.submit,
+                    clock=ports.clock,
+                    stores=ports.hotline,
+                    board=incidents,
+                    surveys=SurveyServices(
+                        submit=dispatcher.submit,
+                        clock=ports.clock,
+                        tasks=ports.tasks,
+                        store=ports.hotline.surveys,
+                        plan_of=live.survey_plan,
+                        folder=comments_folder(site),
+                    ),
+                    catalogue=live.catalogue,
                 ),
                 zone=site.settings.service.zone,
                 hand_over=HandOverServices(submit=dispatcher.submit, far_end=far_end),
@@ -186,6 +199,11 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
         memory=memory,
         incidents=incidents,
     )
+
+
+def comments_folder(site: Site) -> Path:
+    """Where Asterisk writes what callers say in surveys."""
+    return site.settings.data_dir / "surveys"
 
 
 def profile_of(user: User, routing: RoutingSettings) -> AgentProfile | None:
@@ -239,6 +257,7 @@ async def open_guichet(
         lookups = await stack.enter_async_context(open_lookups(lookup_services(settings.lookups)))
         journal = await stack.enter_async_context(_journal(settings, kept, tasks))
         hotline = _hotline(database)
+        await asyncio.to_thread(comments_folder(site).mkdir, parents=True, exist_ok=True)
         telephony = AsteriskTelephony(
             _ami_address(site, secrets),
             clock,

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from acd.domain.people import OfferMode
 from acd.domain.queue import OverflowCause, PreferredBy, RecordingMode
+from acd.hotline_settings import SurveySettings
 from acd.people_settings import WrapUpSettings
 from acd.setting_types import Language, Levels, Login, MenuName, Name, Priority, Seconds, Section, Sentence
 from routing import AgentChoice, ItemChoice
@@ -169,6 +170,7 @@ class QueueSettings(Section):
     reserve: ReserveSettings | None = None
     hours: Name | None = None  # of `calendars`
     overflow: tuple[OverflowSettings, ...] = ()
+    survey: SurveySettings | None = None  # after the talk
     recording: QueueRecordingSettings = QueueRecordingSettings()
     wrap_up: WrapUpSettings = WrapUpSettings()
     offer_mode: OfferMode = OfferMode.RING

@@ -108,6 +108,7 @@ class Stage:
 
     IVR = "ivr"
     WAITING = "waiting"
+    SURVEY = "survey"  # the talk is over, the agent gone
 
 
 class DialStatus(StrEnum):
@@ -124,6 +125,14 @@ class Keyed:
 
     digits: str
     is_complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a caller said, without a silence behind it. `key`: the one that ended it, "" for silence or time."""
+
+    length: timedelta
+    key: str = ""
 
 
 class CallerChannel(ABC):
@@ -161,6 +170,12 @@ class CallerChannel(ABC):
         count first, and nothing is played then; `is_retry` forgets them. Not `interruptible`: all is played, keys
         pressed meanwhile count.
         """
+
+    @abstractmethod
+    async def record(self, path: str, *, limit: timedelta, silence: timedelta) -> Recorded:
+        """A tone, then what the caller says, into `path` (absolute, without extension; WAV) until a key, so long a
+        silence, or the limit. A key pressed before ends it at once, with nothing recorded. A caller who hangs up has
+        said it: what was recorded is there."""
 
     def key_pressed(self, key: str) -> None:  # noqa: B027  # a channel may hear keys by itself
         """The switch heard a key, whatever runs on the channel. Each is told once, in order."""

@@ -18,9 +18,11 @@ from ivr.nodes.language import ChooseLanguage
 from ivr.nodes.lookup import AskService
 from ivr.nodes.menu import Menu
 from ivr.nodes.queue import Queue
+from ivr.nodes.request import MakeRequest
 from ivr.nodes.say import Say
 from ivr.nodes.speak_ticket import SpeakTicket
 from ivr.nodes.subflow import CallFlow, Return
+from ivr.nodes.survey import AskSurvey
 from ivr.nodes.transfer import TransferCall
 
 AnyNode = Annotated[
@@ -34,6 +36,8 @@ AnyNode = Annotated[
     | AskService
     | SpeakTicket
     | Announce
+    | MakeRequest
+    | AskSurvey
     | CallFlow
     | Return
     | Goto
@@ -47,6 +51,7 @@ __all__ = [
     "Announce",
     "AnyNode",
     "AskService",
+    "AskSurvey",
     "Asking",
     "Assign",
     "CallFlow",
@@ -57,6 +62,7 @@ __all__ = [
     "Fork",
     "Goto",
     "Hours",
+    "MakeRequest",
     "Menu",
     "Node",
     "Prompt",

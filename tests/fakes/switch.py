@@ -25,6 +25,7 @@ from acd.service.ports import (
     LegAnswered,
     LegRinging,
     LiveChannels,
+    Recorded,
     Telephony,
     TelephonyError,
     TelephonyFact,
@@ -110,6 +111,8 @@ class FakeChannel(CallerChannel):
         self.state: dict[str, str] = {}
         self.heard: list[str] = []
         self.sound_times: dict[str, timedelta] = {}
+        self.speech = _NO_TIME
+        self.recorded: list[str] = []
         self.has_music = False
         self.dialled: list[str] = []
         self.phones: dict[str, DialStatus] = {}  # those that end a ring by themselves
@@ -258,6 +261,18 @@ class FakeChannel(CallerChannel):
             return Keyed(digits, is_complete=False)
         finally:
             self._ahead, self._pressed = deque(key for key in self._pressed if key), None
+
+    async def record(self, path: str, *, limit: timedelta, silence: timedelta) -> Recorded:
+        """What the caller says is what the test has put into `speech`: so long, until a key, silence or the limit."""
+        self._check()
+        if self._ahead:
+            return Recorded(_NO_TIME, self._ahead.popleft())
+        self.recorded.append(path)
+        length = min(self.speech, limit)
+        self._key_came = asyncio.get_running_loop().create_future()
+        if length:
+            await self._happens_within(length, self._key_came)
+        return Recorded(length, self._ahead.popleft() if self._ahead else "")
 
     async def start_music(self) -> None:
         self._check()

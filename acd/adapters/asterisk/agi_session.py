@@ -314,6 +314,15 @@ class AgiSession:
         reply = await self._do(*words, deadline=self._media_deadline + timeout * (wanted + 1))
         return GetData(keyed + reply.result, timed_out=reply.data == "timeout")
 
+    async def record_file(self, path: str, limit: timedelta, silence: timedelta) -> tuple[str, timedelta]:
+        """A beep, then what is heard into `path`.wav until any key, so long a silence, or the limit: the key, or "",
+        and the length without that silence."""
+        seconds = max(1, round(silence.total_seconds()))
+        words = ("RECORD", "FILE", path, "wav", ALL_DIGITS, _milliseconds(limit), "0", "BEEP", f"s={seconds}")
+        reply = await self._do(*words, deadline=limit + self._media_deadline)
+        samples = int(reply.fields.get("endpos") or 0)
+        return _digit(words, reply), timedelta(seconds=max(0, samples) / 8000)
+
     async def set_music(self, on: bool, klass: str = "") -> None:
         """SET MUSIC: music on hold while no command runs. An unknown class is Asterisk's warning, not an error."""
         words = ("SET", "MUSIC", "ON", klass) if on and klass else ("SET", "MUSIC", "ON" if on else "OFF")
