@@ -41,9 +41,8 @@ def keep_fallback(
     telephony: AsteriskTelephony,
     tasks: BackgroundTasks,
 ) -> Fallback | None:
-    """Asterisk's own queues are ready for the time without this service, where the site wants them."""
-    if settings.asterisk.fallback.queue is None:
-        return None
+    """Asterisk's own queues are ready for the time without this service, where the site wants them. What the dialplan
+    keeps of calls that were served, or ended, without this service is forgotten once it is accounted for."""
     queues = AsteriskFallbackQueues(telephony.link)
 
     async def forget(linkedid: str) -> None:
@@ -56,6 +55,8 @@ def keep_fallback(
         tasks.start(forget(linkedid), "forget_served")
 
     switchboard.served_elsewhere.forget = forget_soon
+    if settings.asterisk.fallback.queue is None:
+        return None
     fallback = Fallback(queues, dispatcher.state)
     dispatcher.add_listener(fallback.hear)
     switchboard.on_live_channels = fallback.connected

@@ -80,6 +80,10 @@ class FakeTelephony(Telephony):
 
     # the port
 
+    @property
+    def is_listening(self) -> bool:
+        return not self.is_down
+
     def listen(self, hear: Callable[[TelephonyFact], None]) -> None:
         self.hear = hear
 
