@@ -63,7 +63,7 @@ from acd.service.memory import NO_PAST, Memory, Past, StateFold
 from acd.service.menu import MenuServices
 from acd.service.notices import Notices
 from acd.service.ports import Clock, Desk, Journal, Lookups, Prompts, Role, Telephony, Timers, User
-from acd.service.restore import journal_keeper, take_up
+from acd.service.restore import check_past, journal_keeper, take_up
 from acd.service.screens import ScheduleFlush, Screens
 from acd.service.supervision import Supervision
 from acd.service.survey_desk import SurveyServices
@@ -121,7 +121,9 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
     screens = Screens(engine.state, statistics, ports.clock, ports.schedule)
     writer = DeskWriter(ports.desk, dispatcher.submit, ports.journal.took)
     ivr_figures = IvrFigures()
-    memory = Memory({"state": StateFold(engine), "statistics": statistics, "ivr_figures": ivr_figures})
+    memory = Memory()
+    for name, fold in (("state", StateFold(engine)), ("statistics", statistics), ("ivr_figures", ivr_figures)):
+        memory.join(name, fold)
     site = live.site
     timers = ports.timers(ports.clock, dispatcher.submit)
     incidents = IncidentBoard(
@@ -249,6 +251,7 @@ async def open_guichet(
     started_at = clock.now()
     async with AsyncExitStack() as stack:
         kept = await stack.enter_async_context(open_kept_journal(settings, clock))
+        check_past(kept.past)
         tasks = await stack.enter_async_context(BackgroundTasks())
         database = await stack.enter_async_context(await ticketing.open_database(settings.database_url))
         desk = await stack.enter_async_context(ticketing.open_desk(database, clock.now))
@@ -286,6 +289,7 @@ async def open_guichet(
             open_records(
                 live,
                 dispatcher=core.dispatcher,
+                memory=core.memory,
                 database=database,
                 link=telephony.link,
                 clock=clock,

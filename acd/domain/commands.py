@@ -232,6 +232,13 @@ class ExpireOffer(Command, frozen=True, kw_only=True):
     reservation_id: ReservationId
 
 
+class SettleOffer(Command, frozen=True, kw_only=True):
+    """The call is back without an answer, before the time of its offer was over: the service had died meanwhile."""
+
+    call_id: CallId
+    reservation_id: ReservationId
+
+
 class ReportRingFailed(Command, frozen=True, kw_only=True):
     """The phone could not be rung; `cause` is one of NotReadyReason's phone reasons."""
 

@@ -20,6 +20,7 @@ from acd.domain import (
     reason_rules,
     recording_rules,
     reserves,
+    restart_rules,
     supervision,
     waiting_rules,
     wrap_up_rules,
@@ -46,6 +47,7 @@ _RULES: dict[type[cmd.Command], Rule] = {
     **offer_rules.RULES,
     **supervision.RULES,
     **fallback_rules.RULES,
+    **restart_rules.RULES,
 }
 
 _TIMERS = (agent_rules.timers, assignment.timers, waiting_rules.timers, reserves.timers, reason_rules.timers)

@@ -166,6 +166,25 @@ class _CallBook:
         return False
 
 
+class KeptCall(Struct, frozen=True, kw_only=True):
+    """All that a `_CallBook` knows."""
+
+    call_id: CallId
+    closed: tuple[Segment, ...]
+    current: Segment
+    taken_up_at: datetime
+    wrapping_up: tuple[AgentId, ...]
+    ended: bool
+
+
+class BookPicture(Struct, frozen=True, kw_only=True):
+    """All that a `SegmentBook` knows, for a restart, but for what has changed and is not taken."""
+
+    calls: tuple[KeptCall, ...]
+    agents: dict[AgentId, AgentSegment]
+    last: dict[AgentId, AgentSegment]
+
+
 class SegmentBook:
     """Give it every event, in order; it keeps what is under way and hands over what has changed."""
 
@@ -175,6 +194,27 @@ class SegmentBook:
         self._last: dict[AgentId, AgentSegment] = {}  # of those who are logged out
         self._changed_calls: dict[CallId, Timeline] = {}
         self._changed_agents: dict[tuple[AgentId, datetime, int], AgentSegment] = {}
+
+    def picture(self) -> BookPicture:
+        calls = (
+            KeptCall(
+                call_id=book.call_id,
+                closed=tuple(book.closed),
+                current=book.current,
+                taken_up_at=book.taken_up_at,
+                wrapping_up=tuple(book.wrapping_up),
+                ended=book.ended,
+            )
+            for book in self._calls.values()
+        )
+        return BookPicture(calls=tuple(calls), agents=dict(self._agents), last=dict(self._last))
+
+    def restore(self, picture: BookPicture) -> None:
+        for kept in picture.calls:
+            book = self._calls[kept.call_id] = _CallBook(kept.call_id, kept.current, kept.taken_up_at)
+            book.closed, book.ended = list(kept.closed), kept.ended
+            book.wrapping_up = dict.fromkeys(kept.wrapping_up)
+        self._agents, self._last = dict(picture.agents), dict(picture.last)
 
     # reading -------------------------------------------------------------------------------------------------
 

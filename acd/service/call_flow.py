@@ -235,8 +235,13 @@ class CallFlow:
     def _settle_ring(self) -> None:
         """A phone rang when control was lost. Dial has ended since, or this caller would not be back."""
         call = self._services.state.calls.get(self.call_id)
-        if call is not None and call.stage is CallStage.RESERVED and call.reservation_id is not None:
-            self._services.submit(cmd.ReportNoAnswer(call_id=self.call_id, reservation_id=call.reservation_id))
+        if call is None or call.stage is not CallStage.RESERVED or call.reservation_id is None:
+            return
+        policy = self._services.state.queues.get(QueueName(call.queue or ""))
+        offered_at = call.offered_at or call.changed_at
+        had_time = policy is None or self._services.clock.now() - offered_at >= policy.offer_time
+        settled = cmd.ReportNoAnswer if had_time else cmd.SettleOffer
+        self._services.submit(settled(call_id=self.call_id, reservation_id=call.reservation_id))
 
     def _place_in(self, step: EnterQueue) -> cmd.EnqueueCall:
         self._noted = step.attributes

@@ -56,6 +56,9 @@ class FakeTelephony(Telephony):
         self._channels[channel.facts.linkedid] = channel
         channel.switch = self
 
+    def channels(self) -> list[FakeChannel]:
+        return list(self._channels.values())
+
     def log_in(self, observed_at: datetime) -> None:
         """The service is connected (again)."""
         self.is_down = False
@@ -169,6 +172,10 @@ class FakeChannel(CallerChannel):
     def cut(self) -> None:
         """The session dies, the channel lives; what was dialled goes on."""
         self._lose_control(because_hung_up=False)
+
+    @property
+    def is_controlled(self) -> bool:
+        return not self._end.done()
 
     def again(self) -> FakeChannel:
         """The dialplan asks for the service once more: the same channel, with what was written on it."""

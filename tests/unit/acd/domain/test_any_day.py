@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec import Raw
-from msgspec.json import encode
+from msgspec.json import decode, encode
 from msgspec.structs import replace
 
 from acd.domain import commands as cmd
@@ -46,6 +46,7 @@ from acd.domain.queue import (
     ReservePolicy,
     RoutingRules,
 )
+from acd.domain.segments import BookPicture, SegmentBook
 from acd.domain.state import State
 from acd.domain.turn import Decision
 from routing import AgentChoice, ItemChoice, shortfalls
@@ -94,6 +95,7 @@ PEOPLE_RULES = PeopleRules(
     agent_modes=(("dave", OfferMode.AUTO_ANSWER),),
     vip_whisper=(("fr", "VIP"),),
 )
+OF_A_RING = (cmd.ReportAnswer, cmd.ReportTalkEnded, cmd.ReportNoAnswer, cmd.SettleOffer)
 RECORDED = RecordingPolicy(mode=RecordingMode.ALWAYS)
 RICH = replace(
     policy("support", support=1),
@@ -144,6 +146,7 @@ class AnyDay(RuleBasedStateMachine):
         self.journal: list[ev.Event] = []
         self.script: list[tuple[cmd.Command, datetime, Decision]] = []
         self.statistics = QueueStatistics()
+        self.book = SegmentBook()
         self.segments = SegmentWatch()
         self.now: datetime = START
         self.timers: dict[str, tuple[datetime, cmd.Command]] = {}
@@ -169,6 +172,7 @@ class AnyDay(RuleBasedStateMachine):
             self.standby.replay([event])
         self.journal += journal
         self.statistics.hear(decision.events)
+        self.book.hear(decision.events)
         self.segments.hear(decision.events)
         self.accepted.update(event.call_id for event in decision.events if isinstance(event, ev.ReservationAccepted))
         self.accepted.update(event.call.call_id for event in decision.events if isinstance(event, ev.TalkAdopted))
@@ -311,7 +315,7 @@ class AnyDay(RuleBasedStateMachine):
     def report_anything(self, call: CallId, attempt: int, kind: type[cmd.ReportRinging]) -> None:
         self.give(kind(call_id=call, reservation_id=reservation_id_of(call, attempt)))
 
-    @rule(call=CALLS, kind=st.sampled_from([cmd.ReportAnswer, cmd.ReportTalkEnded, cmd.ReportNoAnswer]))
+    @rule(call=CALLS, kind=st.sampled_from(OF_A_RING))
     def report_of_this_ring(self, call: CallId, kind: type[cmd.ReportAnswer]) -> None:
         known = self.engine.state.calls.get(call)
         if known is not None and known.reservation_id is not None:
@@ -501,6 +505,9 @@ class AnyDay(RuleBasedStateMachine):
         statistics = QueueStatistics()
         statistics.restore([Raw(encode(piece)) for piece in self.statistics.picture()])
         assert vars(statistics) == vars(self.statistics)
+        book = SegmentBook()
+        book.restore(decode(encode(self.book.picture()), type=BookPicture))
+        assert book.picture() == self.book.picture()
 
     @invariant()
     def the_standby_agrees(self) -> None:
