@@ -6,6 +6,7 @@ import gc
 from collections import Counter
 from random import Random
 
+from acd.adapters.bus.journal import MemoryJournal
 from acd.domain import commands as cmd
 from acd.domain import events as ev
 from acd.domain.agent import AgentState
@@ -90,6 +91,7 @@ class Traffic:
         stage = self.stage
         stage.events.clear()
         stage.frames.clear()
+        assert isinstance(stage.journal, MemoryJournal)
         stage.journal._events.clear()
         stage.desk.recorded.clear()
         stage.desk.committed.clear()
