@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
+from datetime import timedelta
 from random import Random
 
 from acd.adapters.bus.journal import MemoryJournal
@@ -11,7 +12,7 @@ from acd.domain import commands as cmd
 from acd.domain import events as ev
 from acd.domain.agent import AgentState
 from acd.domain.call import CallStage, Result
-from acd.service.ports import DialStatus, Stage
+from acd.service.ports import DialStatus, FallbackCall, Stage
 from tests.fakes.ports import START, FakeChannel
 from tests.scenarios.test_one_call import answer, walk_to_queue
 from tests.scenarios.world import World, world
@@ -162,3 +163,38 @@ async def test_a_talk_that_ended_unseen_is_settled_though_its_agent_has_the_next
         assert over.termination is not None
         assert (over.termination.result, over.agent_id) == (Result.ANSWERED, alice)
         assert stage.core.engine.state.calls[next(iter(stage.core.engine.state.calls))].stage is CallStage.RESERVED
+
+
+async def test_a_short_talk_while_the_switch_tells_nothing_is_no_abandon() -> None:
+    """AMI is away; an agent answers, and the caller hangs up before anybody could know of it. The dialplan does."""
+    async with world() as stage:
+        alice = stage.agent("alice", "1001", support=1)
+        channel = stage.caller("1.1")
+        await walk_to_queue(stage, channel)
+        stage.telephony.is_down = True
+        channel.leg = None  # what Dial knows is not told
+        channel.hang_up()
+        await stage.settle()
+        assert stage.core.engine.state.calls["call_1.1"].stage is CallStage.RESERVED  # type: ignore[index]  # a CallId
+        await stage.pass_time(1)
+        now = stage.clock.now()
+        stage.telephony.hear(
+            FallbackCall(
+                linkedid="1.1",
+                called_number="100",
+                caller_number="+33612345678",
+                queue="support",
+                started_at=START,
+                queued_at=START,
+                extension="1001",
+                answered_at=now - timedelta(seconds=1),
+                ended_at=now,
+            )
+        )
+        stage.telephony.log_in(now)
+        await stage.settle()
+        await stage.core.writer.drain()
+        assert stage.state_of(alice) is AgentState.READY
+        assert stage.desk.committed["1.1"].agent_id == alice
+        assert stage.desk.committed["1.1"].to_qualify
+        assert not stage.core.engine.state.calls
