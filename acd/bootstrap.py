@@ -24,6 +24,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from acd.adapters.asterisk import dialplan
 from acd.adapters.asterisk.ami import AmiAddress, AmiLoginRefusedError, AmiUnreachableError
 from acd.adapters.asterisk.caller import AgiCallerChannel
 from acd.adapters.asterisk.fastagi import AgiSession, FastAgiServer
@@ -183,6 +184,9 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
     dispatcher.carry_out(fx.RingAgent, switchboard.ring)
     dispatcher.carry_out(fx.TurnAway, switchboard.turn_away)
     dispatcher.carry_out(fx.StopRinging, switchboard.stop_ringing)
+    dispatcher.carry_out(fx.ArrangeTalk, switchboard.arrange)
+    dispatcher.carry_out(fx.MuteAgent, switchboard.mute)
+    dispatcher.carry_out(fx.PlayDigits, switchboard.play_digits)
     dispatcher.carry_out(fx.StartTimer, lambda wish: timers.start(wish.key, wish.due_at, wish.command))
     dispatcher.carry_out(fx.CancelTimer, lambda wish: timers.cancel(wish.key))
     dispatcher.carry_out(fx.RecordInteraction, writer.record)
@@ -340,6 +344,7 @@ async def open_guichet(
                 readiness=lambda: _problems(core, telephony, journal, kept),
                 metrics=metrics,
                 ivr_figures=core.ivr_figures,
+                flow_names=lambda: live.site.in_use,
                 records=records.access,
                 hotline=hotline,
                 incidents=core.incidents,
@@ -456,7 +461,9 @@ def _agi_server(site: Site, secrets: Secrets, core: Core) -> FastAgiServer:
     asterisk = site.settings.asterisk
 
     async def take(session: AgiSession) -> None:
-        await core.switchboard.take_call(AgiCallerChannel(session, asterisk.music_class))
+        channel = AgiCallerChannel(session, asterisk.music_class)
+        is_leg = session.script == dialplan.DESK_SCRIPT
+        await (core.switchboard.take_leg(channel) if is_leg else core.switchboard.take_call(channel))
 
     return FastAgiServer(asterisk.fastagi.host, asterisk.fastagi.port, take, token=secrets.agi_token)
 

@@ -170,6 +170,7 @@ class QueueSettings(Section):
     reserve: ReserveSettings | None = None
     hours: Name | None = None  # of `calendars`
     overflow: tuple[OverflowSettings, ...] = ()
+    pick_up: bool = False  # agents may take a waiting call by hand
     survey: SurveySettings | None = None  # after the talk
     recording: QueueRecordingSettings = QueueRecordingSettings()
     wrap_up: WrapUpSettings = WrapUpSettings()

@@ -180,6 +180,7 @@ def policy_of(name: str, queue: QueueSettings, routing: RoutingSettings, calenda
         reserve=_reserve(queue.reserve) if queue.reserve else None,
         hours=calendars[queue.hours].hours if queue.hours else None,
         overflow=tuple(_overflow(rule) for rule in queue.overflow),
+        pick_up=queue.pick_up,
         recording=RecordingPolicy(mode=queue.recording.mode, share=(queue.recording.share_percent or 0.0) / 100),
         wrap_up=WrapUpPolicy(
             codes=tuple(WrapUpCode(code=code, label=label) for code, label in queue.wrap_up.codes.items()),
