@@ -483,8 +483,18 @@ class CallFlow:
         if call is not None and call.reservation_id is not None:
             self._services.submit(cmd.ReportAnswer(call_id=self.call_id, reservation_id=call.reservation_id))
             self._services.submit(cmd.ReportTalkEnded(call_id=self.call_id, reservation_id=call.reservation_id))
+        elif call is not None and not call.is_answered:
+            self._account_for(call)
         self._services.submit(cmd.EndCall(call_id=self.call_id, reason=Reason.AGENT_HUNG_UP))
         await self._channel.finish()
+
+    def _account_for(self, call: Call) -> None:
+        """It rang when the service was lost, and nobody but the switch knows that it was answered, and by whom."""
+        now, agents = self._services.clock.now(), self._services.state.agents.values()
+        by = next((agent.agent_id for agent in agents if agent.profile.extension == self._facts.answered_by), None)
+        if by is not None:
+            over = replace(call, agent_id=by, answered_at=now - self._facts.talk_time, ended_at=now)
+            self._services.submit(cmd.AccountForCall(call=over))
 
     def _state_of(self, place: cmd.EnqueueCall) -> dict[str, str]:
         """What another process needs to put this caller back in the same place."""

@@ -101,6 +101,8 @@ class ChannelFacts:
     reservation: str = ""
     agent: str = ""
     was_answered: bool = False  # an agent spoke to this caller while no service looked on
+    answered_by: str = ""  # that agent's extension
+    talk_time: timedelta = timedelta()
     extension: str = ""  # of a leg at the desk: the phone it belongs to, "" for one outside
 
 

@@ -12,6 +12,7 @@ from acd.domain import commands as cmd
 from acd.domain import events as ev
 from acd.domain.agent import AgentState
 from acd.domain.call import CallStage, Result
+from acd.domain.ids import call_id_of
 from acd.service.ports import DialStatus, FallbackCall, Stage
 from tests.fakes.ports import START, FakeChannel
 from tests.scenarios.test_one_call import answer, walk_to_queue
@@ -175,7 +176,7 @@ async def test_a_short_talk_while_the_switch_tells_nothing_is_no_abandon() -> No
         channel.leg = None  # what Dial knows is not told
         channel.hang_up()
         await stage.settle()
-        assert stage.core.engine.state.calls["call_1.1"].stage is CallStage.RESERVED  # type: ignore[index]  # a CallId
+        assert stage.core.engine.state.calls[call_id_of("1.1")].stage is CallStage.RESERVED
         await stage.pass_time(1)
         now = stage.clock.now()
         stage.telephony.hear(
@@ -197,4 +198,33 @@ async def test_a_short_talk_while_the_switch_tells_nothing_is_no_abandon() -> No
         assert stage.state_of(alice) is AgentState.READY
         assert stage.desk.committed["1.1"].agent_id == alice
         assert stage.desk.committed["1.1"].to_qualify
+        assert not stage.core.engine.state.calls
+
+
+async def test_a_ring_that_was_answered_and_over_while_no_service_ran_is_no_abandon() -> None:
+    """Control is lost while it rings; the ring's limit passes here, but the agent had answered and has hung up."""
+    async with world() as stage:
+        alice = stage.agent("alice", "1001", support=1)
+        channel = stage.caller("1.1")
+        await walk_to_queue(stage, channel)
+        stage.telephony.is_down = True
+        channel.cut()
+        await stage.pass_time(60)
+        assert stage.core.engine.state.calls[call_id_of("1.1")].stage is CallStage.DETACHED
+        channel.leg = None
+        back = stage.caller(
+            "1.1",
+            stage=Stage.WAITING,
+            queue="support",
+            queued_at=START,
+            was_answered=True,
+            answered_by="1001",
+            talk_time=timedelta(seconds=20),
+        )
+        await stage.settle()
+        await stage.core.writer.drain()
+        assert back.is_finished
+        committed = stage.desk.committed["1.1"]
+        assert (committed.agent_id, committed.to_qualify) == (alice, True)
+        assert committed.call.answered_at == stage.clock.now() - timedelta(seconds=20)
         assert not stage.core.engine.state.calls
