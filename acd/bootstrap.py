@@ -40,16 +40,12 @@ from acd.adapters.prompts import PromptError, PromptLibrary
 from acd.adapters.store.audit import SqlAuditLog
 from acd.adapters.store.users import SqlUserDirectory
 from acd.domain import effects as fx
-from acd.domain.agent import AgentProfile
 from acd.domain.commands import Command, ConfigureQueues, RegisterAgent, RemoveAgent
 from acd.domain.engine import Engine
-from acd.domain.ids import agent_id_of
 from acd.domain.metrics import QueueStatistics
 from acd.domain.outgoing import FarEnd
-from acd.queue_settings import RoutingSettings
 from acd.records import open_records
 from acd.reload import Reloader, lookup_services
-from acd.routing_site import taste_of
 from acd.secrets import Secrets
 from acd.service.admission import Limits
 from acd.service.call_flow import FlowServices
@@ -62,21 +58,22 @@ from acd.service.incidents import IncidentBoard
 from acd.service.ivr_figures import IvrFigures
 from acd.service.memory import NO_PAST, Memory, Past, StateFold
 from acd.service.menu import MenuServices
+from acd.service.monitors import Monitors
 from acd.service.notices import Notices
-from acd.service.ports import Clock, Desk, Journal, Lookups, Prompts, Role, Telephony, Timers, User
+from acd.service.ports import Clock, Desk, Journal, Lookups, Prompts, Role, Telephony, Timers
 from acd.service.restore import check_past, journal_keeper, take_up
 from acd.service.screens import ScheduleFlush, Screens
 from acd.service.supervision import Supervision
 from acd.service.survey_desk import SurveyServices
 from acd.service.switchboard import Switchboard
 from acd.service.tasks import BackgroundTasks
+from acd.service.taste import profile_of
 from acd.settings import Settings
 from acd.shipped import shipped_config
 from acd.site import LiveSite, Site
 from acd.stability import keep_fallback, mend_prompts, watch_over
 from acd.web.app import WebServices, build_app, serve
 from acd.web.metrics import Metrics
-from routing.model import canonical
 from ticketing import api as ticketing
 
 log = structlog.get_logger(__name__)
@@ -108,6 +105,7 @@ class Core:
     statistics: QueueStatistics
     screens: Screens
     switchboard: Switchboard
+    monitors: Monitors
     writer: DeskWriter
     ivr_figures: IvrFigures
     memory: Memory
@@ -180,6 +178,9 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
     notices = Notices(engine.state, screens)
     dispatcher.add_listener(screens.hear)  # the screen-pop goes out here, before the effect rings the phone
     dispatcher.add_listener(notices.hear)
+    dispatcher.add_listener(switchboard.phones.hear)
+    monitors = Monitors(engine.state, ports.telephony, screens, ports.clock)
+    switchboard.on_monitor_ended = monitors.hear_switch
 
     dispatcher.carry_out(fx.RingAgent, switchboard.ring)
     dispatcher.carry_out(fx.TurnAway, switchboard.turn_away)
@@ -200,6 +201,7 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
         statistics=statistics,
         screens=screens,
         switchboard=switchboard,
+        monitors=monitors,
         writer=writer,
         ivr_figures=ivr_figures,
         memory=memory,
@@ -210,20 +212,6 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
 def comments_folder(site: Site) -> Path:
     """Where Asterisk writes what callers say in surveys."""
     return site.settings.data_dir / "surveys"
-
-
-def profile_of(user: User, routing: RoutingSettings) -> AgentProfile | None:
-    """The agent that a user is; None for people without a phone."""
-    if Role.AGENT not in user.roles or user.extension is None:
-        return None
-    return AgentProfile(
-        agent_id=agent_id_of(user.login),
-        login=user.login,
-        name=user.name,
-        extension=user.extension,
-        skills=canonical(user.skills or {}),
-        taste=taste_of(routing, user.login),
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -336,6 +324,7 @@ async def open_guichet(
                 screens=core.screens,
                 why_waiting=core.engine.why_waiting,
                 outlook=core.engine.outlook,
+                monitors=core.monitors,
                 supervision=Supervision(core.dispatcher, SqlAuditLog(database), clock, prompts, users),
                 users=users,
                 desk=desk,
@@ -475,7 +464,8 @@ async def _journal(settings: Settings, kept: KeptJournal, tasks: BackgroundTasks
 
 
 async def _register_agents(site: Site, core: Core, users: SqlUserDirectory) -> None:
-    profiles = [profile for user in await users.all() if (profile := profile_of(user, site.settings.routing))]
+    agents = [user for user in await users.all() if Role.AGENT in user.roles and user.extension is not None]
+    profiles = [profile_of(user) for user in agents]
     for gone in core.engine.state.agents.keys() - {profile.agent_id for profile in profiles}:
         core.dispatcher.submit(RemoveAgent(agent_id=gone))  # while the service was down
     for profile in profiles:
