@@ -12,12 +12,14 @@ from acd.domain.agent import Agent, AgentState
 from acd.domain.call import Call, CallStage
 from acd.domain.explanations import why_this_match
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId, reservation_id_of
+from acd.domain.ring_wishes import ring_time_of, ring_wish
 from acd.domain.state import State
 from acd.domain.turn import Turn
 from routing import Match
 
 # Dial itself gives up after the offer time; the engine's own timer is a net under it, for a lost socket.
 RING_GRACE = timedelta(seconds=3)
+DIAL_GRACE = timedelta(seconds=10)  # the same for a far end, which may first be listened to
 
 
 def match_call(turn: Turn, call_id: CallId) -> None:
@@ -55,15 +57,8 @@ def _reserve(turn: Turn, match: Match) -> None:
             reasons=why_this_match(turn.state, match, turn.now),
         )
     )
-    turn.wish(
-        fx.RingAgent(
-            call_id=call.call_id,
-            reservation_id=reservation_id,
-            agent_id=agent.agent_id,
-            extension=agent.profile.extension,
-            offer_time=policy.offer_time,
-        )
-    )
+    if (wish := ring_wish(call, agent, policy, reservation_id, attempt)) is not None:
+        turn.wish(wish)
     watch_offer(turn, call, reservation_id)
 
 
@@ -74,8 +69,10 @@ def watch_offer(turn: Turn, call: Call, reservation_id: ReservationId) -> None:
 
 def _offer_watch(state: State, call: Call, reservation_id: ReservationId, now: datetime) -> fx.StartTimer:
     """Counted from the offer, so that it can be told from the state alone: the next of its limits after `now`."""
-    limit = state.queue(QueueName(call.queue or "")).offer_time + RING_GRACE
-    offered_at = call.offered_at or call.changed_at
+    policy = state.queue(QueueName(call.queue or ""))
+    limit, offered_at = policy.offer_time + RING_GRACE, call.offered_at or call.changed_at
+    if call.dialled_at is not None:
+        limit, offered_at = ring_time_of(policy) + DIAL_GRACE, call.dialled_at
     times = max(0, (now - offered_at) // limit) + 1
     return fx.StartTimer(
         key=_offer_timer(reservation_id),

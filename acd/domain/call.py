@@ -20,6 +20,7 @@ from acd.domain.caller import Caller, CallerContext
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId
 from acd.domain.priorities import Attributes
 from acd.domain.queue import OverflowCause, PreferredBy
+from acd.domain.work import CallKind, Message, Plan
 from routing.model import Requirements
 
 
@@ -29,6 +30,7 @@ class CallStage(StrEnum):
     WAITING = "waiting"
     RESERVED = "reserved"  # offered to an agent, whose phone rings
     TALKING = "talking"
+    SCHEDULED = "scheduled"  # a callback for later: booked, or between two tries
     DETACHED = "detached"  # the service lost hold of the channel; music plays, the dialplan brings it back
     ENDED = "ended"
 
@@ -40,6 +42,10 @@ class Result(StrEnum):
     LEFT_IVR = "left_ivr"  # hung up before reaching a queue
     COMPLETED_IN_IVR = "completed_in_ivr"  # the menu ended the call
     TURNED_AWAY = "turned_away"  # not let into the queue, and told so
+    CALLBACK_BOOKED = "callback_booked"  # left the queue, or the menu, to be called back
+    MESSAGE_LEFT = "message_left"
+    NOT_REACHED = "not_reached"  # whom we called did not answer
+    CANCELED = "canceled"  # a callback that is not wanted any more
     FAILED = "failed"  # our fault or Asterisk's: this one must never happen
 
 
@@ -49,6 +55,13 @@ class Reason(StrEnum):
     FLOW_ENDED = "flow_ended"
     CHANNEL_GONE = "channel_gone"  # found missing at a resync with Asterisk
     SERVICE_ERROR = "service_error"
+    FAR_END_BUSY = "far_end_busy"
+    FAR_END_NO_ANSWER = "far_end_no_answer"
+    FAR_END_MACHINE = "far_end_machine"
+    FAR_END_FAILED = "far_end_failed"
+    AGENT_NOT_REACHED = "agent_not_reached"  # the phone of one who placed a call
+    CALLER_RANG_AGAIN = "caller_rang_again"
+    CALLED_OFF = "called_off"  # by an agent or a supervisor
 
 
 class Termination(Struct, frozen=True):
@@ -113,11 +126,22 @@ class Call(Struct, frozen=True, kw_only=True):
     turned_away: OverflowCause | None = None  # at the door of a queue; it hears why and ends
     overflows: tuple[str, ...] = ()  # queue and cause of each, in order: "support:closed"
     reasons: tuple[str, ...] = ()  # why this agent, of the latest reservation
+    kind: CallKind = CallKind.INBOUND
+    parent: CallId | None = None  # the call in which this one was asked for
+    plan: Plan | None = None  # of callbacks and outgoing calls
+    dialled_at: datetime | None = None  # the agent is on the line and the far end rings; of the present reservation
+    message: Message | None = None
+    deflected_to: CallId | None = None  # the callback or message the caller left the line for
 
     @property
     def is_kept(self) -> bool:
         """For the agents of a ring alone."""
         return self.ring < len(self.rings)
+
+    @property
+    def number_key(self) -> str:
+        """By which a caller is known again; nothing for a withheld number."""
+        return self.caller.e164 or (self.caller.number if self.caller.number.isdecimal() else "")
 
     @property
     def is_answered(self) -> bool:

@@ -9,6 +9,7 @@ from msgspec import Struct
 from acd.domain.call import Call
 from acd.domain.commands import Command
 from acd.domain.ids import AgentId, CallId, ReservationId
+from acd.domain.outgoing import FarEnd
 
 
 class Effect(Struct, frozen=True, kw_only=True, tag=True):
@@ -31,6 +32,30 @@ class TurnAway(Effect, frozen=True, kw_only=True):
     call_id: CallId
     announcement: tuple[tuple[str, str], ...]  # language and sentence
     flow: str = ""
+
+
+class CallAgentFirst(Effect, frozen=True, kw_only=True):
+    """Ring this agent's phone on a channel of its own, `channel_id`; on answer `far` is called and joined to it."""
+
+    call_id: CallId
+    reservation_id: ReservationId
+    agent_id: AgentId
+    extension: str
+    offer_time: timedelta
+    channel_id: str
+    far: FarEnd
+    ring_time: timedelta  # of the far end
+    detect_machines: bool = False
+    shown: str = ""  # on the agent's phone
+
+
+class Announce(Effect, frozen=True, kw_only=True):
+    """Walk `flow` with this caller while they wait."""
+
+    call_id: CallId
+    flow: str
+    position: int | None
+    expected_wait_seconds: float | None
 
 
 class StopRinging(Effect, frozen=True, kw_only=True):

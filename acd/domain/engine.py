@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from acd.domain import agent_rules, assignment, call_rules, reserves, waiting_rules
+from acd.domain import (
+    agent_rules,
+    announce_rules,
+    assignment,
+    call_rules,
+    callback_rules,
+    message_rules,
+    outbound_rules,
+    reserves,
+    waiting_rules,
+)
 from acd.domain import commands as cmd
 from acd.domain.effects import StartTimer
 from acd.domain.estimates import Outlook, outlook
@@ -24,9 +34,21 @@ _RULES: dict[type[cmd.Command], Rule] = {
     **call_rules.RULES,
     **waiting_rules.RULES,
     **reserves.RULES,
+    **callback_rules.RULES,
+    **outbound_rules.RULES,
+    **message_rules.RULES,
+    **announce_rules.RULES,
 }
 
-_TIMERS = (agent_rules.timers, assignment.timers, waiting_rules.timers, reserves.timers)
+_TIMERS = (
+    agent_rules.timers,
+    assignment.timers,
+    waiting_rules.timers,
+    reserves.timers,
+    callback_rules.timers,
+    message_rules.timers,
+    announce_rules.timers,
+)
 
 
 class Engine:
@@ -41,6 +63,7 @@ class Engine:
         turn = Turn(self.state, now)
         _RULES[type(command)](turn, command)
         reserves.tend(turn)
+        announce_rules.tend(turn)
         return turn.decision()
 
     def replay(self, events: Iterable[Event]) -> None:

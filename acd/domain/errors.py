@@ -2,7 +2,9 @@
 ├── UnknownAgentError
 ├── UnknownCallError
 ├── UnknownQueueError
-└── WrongStateError
+├── WrongStateError
+├── CallbackRefusedError
+└── NumberRefusedError
 """
 
 
@@ -24,3 +26,11 @@ class UnknownQueueError(DomainError):
 
 class WrongStateError(DomainError):
     error_id = "agent.wrong_state"
+
+
+class CallbackRefusedError(DomainError):
+    error_id = "callback.refused"
+
+
+class NumberRefusedError(DomainError):
+    error_id = "number.not_allowed"

@@ -9,10 +9,24 @@ AgentId = NewType("AgentId", str)  # "agent_" + the login
 QueueName = NewType("QueueName", str)
 ReservationId = NewType("ReservationId", str)  # "rsv_" + linkedid + "_" + attempt
 
+ATTEMPT = "~"  # no channel that Asterisk names by itself has one in its id
+
 
 def call_id_of(linkedid: str) -> CallId:
-    """One call per Linkedid: the same id comes out in any process, so a call that comes back is recognised."""
-    return CallId(f"call_{linkedid}")
+    """One call per Linkedid: the same id comes out in any process, so a call that comes back is recognised.
+
+    Channels that are rung on behalf of a call that has none of its own carry its linkedid and the attempt.
+    """
+    return CallId(f"call_{linkedid.partition(ATTEMPT)[0]}")
+
+
+def attempt_channel(linkedid: str, attempt: int) -> str:
+    """Id (and Linkedid) of the channel on which this attempt of a callback or an outgoing call rings the agent."""
+    return f"{linkedid}{ATTEMPT}{attempt}"
+
+
+def is_attempt(linkedid: str) -> bool:
+    return ATTEMPT in linkedid
 
 
 def agent_id_of(login: str) -> AgentId:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from acd.domain.ids import AgentId, QueueName
 from acd.domain.priorities import PriorityRule
+from acd.domain.work import AnnouncePolicy, CallbackPolicy
 from ivr.opening import OpeningHours
 from routing import AgentChoice, Needs, PoolRules, QueueRules, Requirements
 from routing.relaxation import Step
@@ -83,6 +84,10 @@ class QueuePolicy(Struct, frozen=True, kw_only=True):
     reserve: ReservePolicy | None = None
     hours: OpeningHours | None = None
     overflow: tuple[Overflow, ...] = ()
+    callback: CallbackPolicy | None = None  # None: it takes none
+    announce: AnnouncePolicy | None = None
+    ring_back_time: timedelta = timedelta()  # so long a caller who was lost keeps their place
+    caller_number: str = ""  # shown to those who are called for this queue
 
     def rules(self) -> QueueRules:
         return QueueRules(

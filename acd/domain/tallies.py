@@ -105,6 +105,10 @@ class Tallies:
         last, times = tally.row
         tally.row = (queue, times + 1 if last == queue else 1)
 
+    def was_busy(self, agent_id: AgentId, seconds: float, at: datetime) -> None:
+        """With work that no queue's handle time is learnt from."""
+        self.of(agent_id, at).handled_seconds += seconds
+
     def handled(self, agent_id: AgentId, queue: QueueName, seconds: float, at: datetime) -> None:
         self.of(agent_id, at).handled_seconds += seconds
         self._handle_seconds.setdefault(queue, deque(maxlen=RECENT)).append(seconds)

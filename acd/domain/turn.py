@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -31,6 +31,11 @@ class Turn:
 
     def wish(self, effect: Effect) -> None:
         self._effects.append(effect)
+
+    @property
+    def events(self) -> Sequence[Event]:
+        """What has happened so far."""
+        return self._events
 
     def concerns(self, queue: str) -> bool:
         """Whether anything has happened so far that names this queue, or may have changed its rules."""

@@ -15,10 +15,12 @@ from acd.domain.errors import WrongStateError
 from acd.domain.estimates import expected_wait_seconds
 from acd.domain.ids import AgentId, CallId, QueueName, agent_id_of
 from acd.domain.overflow import overflow_at_door
+from acd.domain.places import kept_place
 from acd.domain.priorities import Priority, priority_of
 from acd.domain.queue import PreferredBy, PreferredRing, QueuePolicy
 from acd.domain.state import State
 from acd.domain.turn import Rule, Turn
+from acd.domain.work import CallKind
 from routing.relaxation import stage_due
 
 _BEFORE_QUEUE = frozenset({CallStage.ARRIVING, CallStage.IVR, CallStage.DETACHED})
@@ -41,7 +43,9 @@ def enqueue_call(turn: Turn, command: cmd.EnqueueCall) -> None:
 def _let_in(turn: Turn, call: Call, policy: QueuePolicy, place: cmd.EnqueueCall) -> bool:
     """Into this queue, or into the one it overflows to. False: turned away. A queue is tried once only."""
     tried: set[QueueName] = set(call.left_queues)  # should a menu lead back, the caller is not sent round
-    is_back = place.is_back and call.turned_away is None
+    is_back = (place.is_back and call.turned_away is None) or kept_place(
+        turn.state, policy.name, call, turn.now
+    ) is not None
     while not is_back and policy.name not in tried:
         tried.add(policy.name)
         way_out = overflow_at_door(turn.state, call, policy, place.skills, turn.now)
@@ -63,14 +67,18 @@ def _let_in(turn: Turn, call: Call, policy: QueuePolicy, place: cmd.EnqueueCall)
             turn.wish(fx.TurnAway(call_id=call.call_id, announcement=way_out.announcement, flow=way_out.flow))
             return False
         policy = turn.state.queue(to_queue)
-    _queue(turn, call, policy, place, priority_of(policy, call.caller, call.context, place.attributes, place.priority))
+    put_in_queue(
+        turn, call, policy, place, priority_of(policy, call.caller, call.context, place.attributes, place.priority)
+    )
     return True
 
 
-def _queue(turn: Turn, call: Call, policy: QueuePolicy, place: cmd.EnqueueCall, priority: Priority) -> None:
+def put_in_queue(turn: Turn, call: Call, policy: QueuePolicy, place: cmd.EnqueueCall, priority: Priority) -> None:
     queued_at = min(place.queued_at or turn.now, turn.now)
     rings = tuple(ring for wanted in policy.preferred if (ring := _ring(call, wanted)))
     in_force, ring_since = _ring_by(rings, queued_at, turn.now)
+    kept = kept_place(turn.state, policy.name, call, turn.now)
+    place_at = place.place_at or (min(kept, queued_at) if kept else None)
     turn.happened(
         ev.CallQueued(
             at=turn.now,
@@ -81,7 +89,7 @@ def _queue(turn: Turn, call: Call, policy: QueuePolicy, place: cmd.EnqueueCall, 
             attributes=place.attributes,
             skills=place.skills,
             queued_at=queued_at,
-            place_at=place.place_at,
+            place_at=place_at,
             rings=rings,
             ring=in_force,
             ring_since=ring_since,
@@ -137,6 +145,8 @@ def progress(turn: Turn, call_id: CallId) -> None:
         step = turn.state.stage_of(call).step
         if step is None or reached.cause in _OF_RINGS:
             continue
+        if call.kind is not CallKind.INBOUND:
+            continue  # what no caller holds on for stays where it was asked for
         if (step.queue and _send_on(turn, call, step.queue)) or (step.flow and _send_into(turn, call, step.flow)):
             return
     if watch := _step_watch(turn.state, turn.state.calls[call_id], turn.now):
@@ -255,7 +265,7 @@ def _send_on(turn: Turn, call: Call, to_queue: str) -> bool:
         queued_at=call.queued_at,
         place_at=call.place_at,
     )
-    _queue(turn, call, policy, place, Priority(call.priority, call.priority_reason))
+    put_in_queue(turn, call, policy, place, Priority(call.priority, call.priority_reason))
     turn.wish(fx.RecordInteraction(call=turn.state.calls[call.call_id]))
     return True
 
@@ -302,7 +312,6 @@ def rules_changed(turn: Turn) -> None:
 
 
 RULES: Mapping[type[cmd.Command], Rule] = {
-    cmd.EnqueueCall: enqueue_call,
     cmd.AdjustPlace: adjust_place,
     cmd.ReachStep: reach_step,
 }

@@ -55,6 +55,11 @@ class CallView(Struct, frozen=True, kw_only=True):
     wait_seconds: float | None
     attempt: int
     reasons: tuple[str, ...]  # why this agent got this call
+    kind: str  # inbound, callback, outbound, voicemail
+    dialled_at: datetime | None  # of callbacks and outgoing calls: the agent is on the line, the number rings
+    tries: int  # of a callback, so far in vain
+    due_at: datetime | None  # not before
+    message_seconds: float | None  # of a voicemail
 
 
 class TicketDraftView(Struct, frozen=True, kw_only=True):
@@ -129,6 +134,11 @@ def call_view(call: Call, policy: QueuePolicy | None) -> CallView:
         wait_seconds=(until - call.queued_at).total_seconds() if until and call.queued_at else None,
         attempt=call.attempts,
         reasons=call.reasons,
+        kind=call.kind,
+        dialled_at=call.dialled_at,
+        tries=call.plan.tries if call.plan else 0,
+        due_at=call.plan.due_at if call.plan else None,
+        message_seconds=call.message.length.total_seconds() if call.message else None,
     )
 
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from acd.domain.changes import calls, people, talks, waiting
+from acd.domain.changes import calls, people, talks, waiting, work
 
-CHANGES = {**people.CHANGES, **calls.CHANGES, **waiting.CHANGES, **talks.CHANGES}
+CHANGES = {**people.CHANGES, **calls.CHANGES, **waiting.CHANGES, **talks.CHANGES, **work.CHANGES}

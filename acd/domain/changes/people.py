@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from acd.domain import events as ev
 from acd.domain.agent import Agent, AgentState
 from acd.domain.changes.kinds import Change
+from acd.domain.work import CallKind
 from routing import AgentChoice
 
 if TYPE_CHECKING:
@@ -81,9 +82,13 @@ def _wrap_up_started(state: State, event: ev.WrapUpStarted) -> None:
 
 def _wrap_up_ended(state: State, event: ev.WrapUpEnded) -> None:
     call = state.calls[event.call_id]
-    if call.answered_at is not None and call.talk_ended_at is not None:
-        seconds = (call.talk_ended_at - call.answered_at).total_seconds() + event.wrap_up_seconds
-        state.tallies.handled(event.agent_id, event.queue, seconds, event.at)
+    began_at, ended_at = call.dialled_at or call.answered_at, call.talk_ended_at or call.ended_at
+    if began_at is not None and ended_at is not None:
+        seconds = (ended_at - began_at).total_seconds() + event.wrap_up_seconds
+        if call.kind in {CallKind.INBOUND, CallKind.CALLBACK}:
+            state.tallies.handled(event.agent_id, event.queue, seconds, event.at)
+        else:  # the agent was busy, but it says nothing of how long this queue's callers take
+            state.tallies.was_busy(event.agent_id, seconds, event.at)
     state.replace_agent(event.agent_id, call_id=None, wrap_up_until=None, idle_since=event.at)
     state.forget_if_over(event.call_id)
 
