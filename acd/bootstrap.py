@@ -35,6 +35,7 @@ from acd.adapters.control import control_socket
 from acd.adapters.desk import TicketingDesk
 from acd.adapters.lookups import open_lookups
 from acd.adapters.prompts import PromptLibrary
+from acd.adapters.store.audit import SqlAuditLog
 from acd.adapters.store.users import SqlUserDirectory
 from acd.domain import effects as fx
 from acd.domain.agent import AgentProfile
@@ -47,18 +48,22 @@ from acd.queue_settings import RoutingSettings
 from acd.reload import Reloader, lookup_services
 from acd.routing_site import taste_of
 from acd.secrets import Secrets
+from acd.service.admission import Limits
 from acd.service.call_flow import FlowServices
 from acd.service.desk_writer import DeskWriter
 from acd.service.dispatcher import Dispatcher
 from acd.service.hand_over import HandOverServices
 from acd.service.ivr_figures import IvrFigures
 from acd.service.menu import MenuServices
+from acd.service.notices import Notices
 from acd.service.ports import Clock, Desk, Journal, Lookups, Prompts, Role, Telephony, Timers, User
 from acd.service.screens import ScheduleFlush, Screens
+from acd.service.supervision import Supervision
 from acd.service.switchboard import Switchboard
 from acd.service.tasks import BackgroundTasks
 from acd.settings import Settings
 from acd.site import LiveSite, Site
+from acd.stability import keep_fallback, watch_over
 from acd.web.app import WebServices, build_app, serve
 from acd.web.metrics import Metrics
 from routing.model import canonical
@@ -128,6 +133,7 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
             route_of=live.route_of,
             flow_named=live.flow_named,
             default_language=site.settings.service.language,
+            limits=_limits(site.settings),
         )
     )
     ports.telephony.listen(switchboard.hear)
@@ -135,7 +141,9 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
     dispatcher.add_listener(ports.journal.append)
     dispatcher.add_listener(statistics.hear)
     dispatcher.add_listener(ivr_figures.hear)
+    notices = Notices(engine.state, screens)
     dispatcher.add_listener(screens.hear)  # the screen-pop goes out here, before the effect rings the phone
+    dispatcher.add_listener(notices.hear)
 
     dispatcher.carry_out(fx.RingAgent, switchboard.ring)
     dispatcher.carry_out(fx.TurnAway, switchboard.turn_away)
@@ -232,20 +240,34 @@ async def open_guichet(
         await _register_agents(site, core, users)
         tasks.start(core.writer.run(), "desk_writer")
         stack.push_async_callback(_write_what_is_left, core.writer)
-        agi = await stack.enter_async_context(_agi_server(site, secrets, core))
+        fallback = keep_fallback(settings, core.dispatcher, core.switchboard, telephony, tasks)
         await stack.enter_async_context(telephony.connected())
         await _find_asterisk(site, telephony)
+        # Callers come in when it is known who talks already: nobody is offered a second call.
+        agi = await stack.enter_async_context(_agi_server(site, secrets, core))
         metrics = Metrics()
         metrics.watch(core.screens)
         metrics.watch_menus(core.ivr_figures)
         metrics.watch_desk(lambda: len(core.writer), lambda: core.writer.set_aside)
         core.dispatcher.add_listener(metrics.hear)
+        watch_over(
+            dispatcher=core.dispatcher,
+            switchboard=core.switchboard,
+            screens=core.screens,
+            telephony=telephony,
+            clock=clock,
+            metrics=metrics,
+            fallback=fallback,
+            troubles=lambda: _problems(core, telephony, journal),
+            tasks=tasks,
+        )
         app = build_app(
             WebServices(
                 dispatcher=core.dispatcher,
                 screens=core.screens,
                 why_waiting=core.engine.why_waiting,
                 outlook=core.engine.outlook,
+                supervision=Supervision(core.dispatcher, SqlAuditLog(database), clock, prompts, users),
                 users=users,
                 desk=desk,
                 clock=clock,
@@ -306,9 +328,11 @@ async def _prepared_prompts(site: Site) -> PromptLibrary:
     """No caller waits for synthesis: everything a flow can say is there before the first call."""
     prompts = prompts_of(site)
     await prompts.prepare(site.prompts())
-    for language, text in site.settings.prompts.apology.items():
-        sound = Path(f"{await prompts.render(text, language)}.wav")
-        await asyncio.to_thread(_put_apology, sound, site.settings.data_dir / APOLOGY, language)
+    for name, sentences in (("apology", site.settings.prompts.apology), ("busy", site.settings.prompts.busy)):
+        for language, text in sentences.items():
+            sound = Path(f"{await prompts.render(text, language)}.wav")
+            place = (site.settings.data_dir / APOLOGY).with_name(name)
+            await asyncio.to_thread(_put_apology, sound, place, language)
     return prompts
 
 
@@ -317,6 +341,11 @@ def _put_apology(sound: Path, path: Path, language: str) -> None:
     target = path.parent / language / f"{path.name}.wav"
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(sound, target)
+
+
+def _limits(settings: Settings) -> Limits:
+    overload = settings.overload
+    return Limits(most_calls=overload.most_calls, most_lag=overload.most_lag_seconds, treatment=overload.treatment)
 
 
 def _ami_address(site: Site, secrets: Secrets) -> AmiAddress:

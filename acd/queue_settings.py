@@ -7,8 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from acd.domain.people import OfferMode
 from acd.domain.queue import OverflowCause, PreferredBy
-from acd.setting_types import Language, Levels, Login, MenuName, Name, Priority, Seconds, Section
+from acd.people_settings import WrapUpSettings
+from acd.setting_types import Language, Levels, Login, MenuName, Name, Priority, Seconds, Section, Sentence
 from routing import AgentChoice, ItemChoice
 
 
@@ -73,6 +75,8 @@ class PreferredSettings(Section):
 
     @model_validator(mode="after")
     def _named(self) -> PreferredSettings:
+        if self.by is PreferredBy.SUPERVISOR:
+            raise ValueError("a supervisor gives calls by hand; choose ticket_owner, last_agent or named")
         if (self.by is PreferredBy.NAMED) != bool(self.agents):
             raise ValueError("`agents` goes with `by: named`, and only there")
         return self
@@ -120,7 +124,7 @@ class OverflowSettings(Section):
     limit: Annotated[float, Field(gt=0)] | None = None
     queue: Name | None = None
     flow: MenuName | None = None
-    announcement: Mapping[Language, Annotated[str, Field(min_length=1, max_length=600)]] = {}
+    announcement: Mapping[Language, Sentence] = {}
 
     @model_validator(mode="after")
     def _whole(self) -> OverflowSettings:
@@ -151,3 +155,6 @@ class QueueSettings(Section):
     reserve: ReserveSettings | None = None
     hours: Name | None = None  # of `calendars`
     overflow: tuple[OverflowSettings, ...] = ()
+    wrap_up: WrapUpSettings = WrapUpSettings()
+    offer_mode: OfferMode = OfferMode.RING
+    whisper: Mapping[Language, Annotated[str, Field(min_length=1, max_length=100)]] = {}  # to the agent alone

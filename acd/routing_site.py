@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from acd.domain.ids import QueueName, agent_id_of
+from acd.domain.people import PeopleRules, WrapUpCode, WrapUpPolicy
 from acd.domain.priorities import PriorityRule
 from acd.domain.queue import Overflow, OverflowCause, PreferredRing, QueuePolicy, ReservePolicy, RoutingRules
+from acd.people_settings import PeopleSettings, people_rules_of
 from acd.queue_settings import (
     OverflowSettings,
     PrioritySettings,
@@ -132,9 +134,12 @@ class _Check:
 # making --------------------------------------------------------------------------------------------------------
 
 
-def rules_of(routing: RoutingSettings) -> RoutingRules:
+def rules_of(routing: RoutingSettings, people: PeopleSettings | None = None) -> RoutingRules:
     return RoutingRules(
-        item_choice=routing.item_choice, priority_worth_seconds=routing.priority_worth_seconds, seed=routing.seed
+        item_choice=routing.item_choice,
+        priority_worth_seconds=routing.priority_worth_seconds,
+        seed=routing.seed,
+        people=people_rules_of(people) if people is not None else PeopleRules(),
     )
 
 
@@ -167,6 +172,14 @@ def policy_of(name: str, queue: QueueSettings, routing: RoutingSettings, calenda
         reserve=_reserve(queue.reserve) if queue.reserve else None,
         hours=calendars[queue.hours].hours if queue.hours else None,
         overflow=tuple(_overflow(rule) for rule in queue.overflow),
+        wrap_up=WrapUpPolicy(
+            codes=tuple(WrapUpCode(code=code, label=label) for code, label in queue.wrap_up.codes.items()),
+            is_code_required=queue.wrap_up.required,
+            extension_time=queue.wrap_up.extension_seconds,
+            most_extension_time=queue.wrap_up.most_extension_seconds,
+        ),
+        offer_mode=queue.offer_mode,
+        whisper=tuple(queue.whisper.items()),
     )
 
 

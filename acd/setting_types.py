@@ -32,6 +32,7 @@ Login = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,39}$")]
 Level = Annotated[int, Field(ge=0, le=100)]
 Levels = Mapping[Name, Level]
 Priority = Annotated[int, Field(ge=0, le=9)]
+Sentence = Annotated[str, Field(min_length=1, max_length=600)]  # spoken
 
 
 class Section(BaseModel):

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator, model_validator
 
 from acd.callback_settings import OutgoingSettings
+from acd.people_settings import PeopleSettings
 from acd.queue_settings import QueueSettings, RoutingSettings
 from acd.routing_site import check_routing, refuse_what_has_moved
 from acd.secrets import read_secret_file
@@ -122,6 +123,13 @@ class AgentPhonesSettings(Section):
 class FallbackSettings(Section):
     without_service_seconds: Seconds
     extension: str | None = None  # "context,extension,priority" of a plain fallback, else apology and hang-up
+    queue: Name | None = None  # for callers who have none yet: all go to Asterisk's own queues then
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> FallbackSettings:
+        if self.extension is not None and self.queue is not None:
+            raise ValueError("give `extension` or `queue`, not both")
+        return self
 
 
 class AsteriskSettings(Section):
@@ -140,11 +148,20 @@ class VoiceSettings(Section):
     words_per_minute: Annotated[int, Field(ge=80, le=300)]
 
 
+class OverloadSettings(Section):
+    """Above it new callers are not let in."""
+
+    most_calls: Annotated[int, Field(ge=1)] | None = None  # inside at once
+    most_lag_seconds: Seconds | None = None  # of the event loop, for a second on end
+    treatment: Literal["announcement", "fallback"]
+
+
 class PromptSettings(Section):
     engine: tuple[str, ...]  # command template: {voice} {wpm} {output}; the text comes on standard input
     voices: Mapping[Language, VoiceSettings]
     recordings: Path | None = None
     apology: Mapping[Language, str]  # before a caller is let go because no service answers
+    busy: Mapping[Language, str]  # before a caller is let go because the service has too many
 
 
 class NumberSettings(Section):
@@ -170,9 +187,11 @@ class Settings(Section):
     journal: JournalSettings
     asterisk: AsteriskSettings
     prompts: PromptSettings
+    overload: OverloadSettings
     numbers: Mapping[Annotated[str, Field(pattern=r"^\+?[0-9]{1,18}$")], NumberSettings]
     queues: Mapping[Name, QueueSettings]
     routing: RoutingSettings = RoutingSettings()
+    people: PeopleSettings = PeopleSettings()
     outgoing: OutgoingSettings = OutgoingSettings()
     calendars: Mapping[MenuName, Calendar] = {}
     lookups: Mapping[MenuName, LookupSettings] = {}
@@ -183,6 +202,13 @@ class Settings(Section):
     def _without_the_dropped(cls, value: object) -> object:
         """`"100": null` in a site file takes a shipped number (or queue) away."""
         return {key: item for key, item in value.items() if item is not None} if isinstance(value, dict) else value
+
+    @model_validator(mode="after")
+    def _fallback_queue_exists(self) -> Settings:
+        queue = self.asterisk.fallback.queue
+        if queue is not None and queue not in self.queues:
+            raise ValueError(f"asterisk.fallback.queue: there is no queue `{queue}`")
+        return self
 
     @property
     def data_dir(self) -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 import structlog
 
 from acd.domain.outgoing import OutgoingRules
+from acd.domain.people import every_whisper
 from acd.domain.priorities import IMPACT, URGENCY
 from acd.domain.queue import QueuePolicy, RoutingRules
 from acd.routing_site import policy_of, rules_of, skills_asked_for
@@ -53,7 +54,11 @@ class Site:
         """All that callers can hear, in the flows in use and at the queues' doors, to be made beforehand."""
         for name in sorted(self.in_use):
             yield from self.flows[name].prompts()
+        people = self.settings.people
+        yield from (PromptRef(language, text) for language, text in people.closed_announcement.items())
         for queue in self.settings.queues.values():
+            words = every_whisper(tuple(queue.whisper.items()), tuple(people.vip_whisper.items()))
+            yield from (PromptRef(whisper.language, whisper.text) for whisper in words)
             for rule in queue.overflow:
                 yield from (PromptRef(language, text) for language, text in rule.announcement.items())
 
@@ -66,7 +71,7 @@ class Site:
         return outgoing_rules(self.settings)
 
     def routing_rules(self) -> RoutingRules:
-        return rules_of(self.settings.routing)
+        return rules_of(self.settings.routing, self.settings.people)
 
 
 class LiveSite:

@@ -3,16 +3,66 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+import structlog
 
 from acd.domain.commands import Command
 from acd.service.ports import Clock, Timers
 
+log = structlog.get_logger(__name__)
+
+# A step of the machine's clock is worked off at a tenth of the time that passes: durations stay right within that,
+# time never runs backwards, and what is due at an instant is not due early. Ordinary drift is far below it.
+WORK_OFF = 0.1
+NOTABLE = timedelta(seconds=1)  # a step worth a word
+# A machine that had no notion of the time, or slept: to follow this slowly would be worse than to jump.
+LARGEST_WORKED_OFF = timedelta(hours=2)
+
+
+def _wall() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251
+
 
 class SystemClock(Clock):
+    """The machine's time without its steps.
+
+    `wall` and `steady` (seconds that only go up) are the machine's, or a test's.
+    """
+
+    def __init__(self, wall: Callable[[], datetime] = _wall, steady: Callable[[], float] = time.monotonic) -> None:
+        self._wall = wall
+        self._steady = steady
+        self._looked_at = steady()
+        self._now = wall()
+        self._is_told = False
+        self.behind = timedelta()  # how far the machine's clock is ahead of this one; negative: behind it
+
     def now(self) -> datetime:
-        return datetime.now(UTC)  # noqa: TID251
+        looked_at = self._steady()
+        passed, self._looked_at = looked_at - self._looked_at, looked_at
+        ours = self._now + timedelta(seconds=passed)
+        error = self._wall() - ours
+        if abs(error) > LARGEST_WORKED_OFF:
+            log.error("clock_jumped", seconds=round(error.total_seconds(), 3))
+            ours, error = ours + error, timedelta()
+        most = timedelta(seconds=WORK_OFF * passed)
+        worked_off = max(-most, min(most, error))
+        self._now = ours + worked_off
+        self.behind = error - worked_off
+        self._tell()
+        return self._now
+
+    def seconds_behind(self) -> float:
+        return self.behind.total_seconds()
+
+    def _tell(self) -> None:
+        is_notable = abs(self.behind) > NOTABLE
+        if is_notable and not self._is_told:
+            log.warning("clock_stepped", seconds=round(self.behind.total_seconds(), 3))
+        self._is_told = is_notable
 
 
 class LoopTimers(Timers):

@@ -21,11 +21,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import ClassVar, Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import structlog
 
-from acd.service.ports import Prompts
+from acd.service.ports import Prompts, PromptsError
 from ivr.model import PromptRef
 
 ESPEAK: Final = ("espeak-ng", "-v", "{voice}", "-s", "{wpm}", "-w", "{output}", "--stdin")
@@ -54,10 +54,8 @@ LanguageT = TypeVar("LanguageT", bound=str)  # a Mapping of literals is no Mappi
 log = structlog.get_logger(__name__)
 
 
-class PromptError(Exception):
+class PromptError(PromptsError):
     """A prompt cannot be made or found; the text says which command or file, and what to do about it."""
-
-    error_id: ClassVar[str] = "prompt.unavailable"
 
 
 class Voice(Protocol):

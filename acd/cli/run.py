@@ -17,6 +17,7 @@ from acd.reload import ReloadReport
 from acd.secrets import load_secrets
 from acd.settings import load_settings
 from acd.site import load_site
+from acd.stability import allow_many_sockets
 
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="Site file; else $GUICHET_CONFIG.")]
 
@@ -27,6 +28,7 @@ def run(config: ConfigFile = None) -> None:
         settings = load_settings(config)
         set_up_logging(settings.service.log_format)
         site, secrets = load_site(settings), load_secrets(settings.data_dir)
+        allow_many_sockets()
         asyncio.run(serve_until_stopped(site, secrets, lambda: load_settings(config)))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from msgspec import Struct
@@ -29,6 +29,10 @@ class NotReadyReason:
     PHONE_UNREACHABLE = "phone_unreachable"
     PHONE_BUSY = "phone_busy"
     RING_FAILED = "ring_failed"
+    PHONE_UNREGISTERED = "phone_unregistered"
+    DO_NOT_DISTURB = "do_not_disturb"  # set on the phone
+    AFTER_CALL_WORK = "after_call_work"  # on a ticket; counts as handling
+    SUPERVISOR = "supervisor"  # a supervisor's doing
 
 
 BUSY_STATES = frozenset({AgentState.RESERVED, AgentState.TALKING, AgentState.WRAP_UP})
@@ -39,6 +43,7 @@ class AfterCall(Struct, frozen=True):
 
     state: AgentState  # not_ready or logged_out
     reason: str = ""
+    ticket: str = ""  # of after-call work
 
 
 class AgentProfile(Struct, frozen=True, kw_only=True):
@@ -54,12 +59,13 @@ class Tally(Struct, kw_only=True):
     """What an agent has done since log-in, as far as routing goes by it. Changed in place by events alone."""
 
     logged_in_at: datetime
-    handled_seconds: float = 0.0  # talk and wrap-up
+    handled_seconds: float = 0.0  # talk, wrap-up and after-call work
     calls: int = 0  # answered
     times_ready: int = 0
     taken: dict[str, int] = {}  # offered, by queue
     last_offers: dict[str, int] = {}  # queue to serial of its last offer to this agent
     row: tuple[str, int] = ("", 0)  # queue last answered, how many in a row
+    not_ready_seconds: dict[str, float] = {}  # by reason
 
     def occupancy(self, now: datetime) -> float:
         """Handling / time since log-in, 0 to 1."""
@@ -77,6 +83,11 @@ class Agent(Struct, frozen=True, kw_only=True):
     call_id: CallId | None = None  # reserved, talking or wrap_up
     wrap_up_until: datetime | None = None
     after_call: AfterCall | None = None
+    wrap_up_extended: timedelta = timedelta(0)
+    phone_trouble: str = ""  # "", phone_unregistered or do_not_disturb, as far as the switch has told
+    resumes_ready: bool = False  # not ready for the phone's sake alone: ready again when it is back
+    ticket: str = ""  # being worked on after its call
+    limits_passed: tuple[str, ...] = ()  # of the reason: "occurrence", "shift"
 
     @property
     def agent_id(self) -> AgentId:

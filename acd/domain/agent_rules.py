@@ -13,9 +13,12 @@ from acd.domain.assignment import match_agent
 from acd.domain.call import Call
 from acd.domain.errors import WrongStateError
 from acd.domain.ids import AgentId, CallId, QueueName
+from acd.domain.phone_rules import become_ready
+from acd.domain.reason_rules import check_reason
 from acd.domain.state import State
 from acd.domain.turn import Rule, Turn
 from acd.domain.waiting_rules import agent_came, agent_left, rules_changed
+from acd.domain.wrap_up_rules import check_code, wrap_up_timer
 
 
 def configure_queues(turn: Turn, command: cmd.ConfigureQueues) -> None:
@@ -67,7 +70,7 @@ def make_ready(turn: Turn, command: cmd.MakeReady) -> None:
     if agent.state is AgentState.LOGGED_OUT:
         raise WrongStateError(f"{agent.profile.name} is logged out; log in first")
     if agent.state is AgentState.NOT_READY:
-        _become_ready(turn, agent.agent_id)
+        become_ready(turn, agent.agent_id)
     elif agent.state in BUSY_STATES and agent.after_call is not None:
         turn.happened(ev.AfterCallChosen(at=turn.now, agent_id=agent.agent_id, after_call=None))
 
@@ -76,6 +79,7 @@ def make_not_ready(turn: Turn, command: cmd.MakeNotReady) -> None:
     agent = turn.state.agent(command.agent_id)
     if agent.state is AgentState.LOGGED_OUT:
         raise WrongStateError(f"{agent.profile.name} is logged out; log in first")
+    check_reason(turn, command.reason)
     if agent.state in BUSY_STATES:
         wish = AfterCall(AgentState.NOT_READY, command.reason)
         turn.happened(ev.AfterCallChosen(at=turn.now, agent_id=agent.agent_id, after_call=wish))
@@ -96,7 +100,7 @@ def start_wrap_up(turn: Turn, agent: Agent, call: Call) -> None:
 
 def _wrap_up_limit(agent_id: AgentId, call_id: CallId, until: datetime) -> fx.StartTimer:
     command = cmd.ExpireWrapUp(agent_id=agent_id, call_id=call_id)
-    return fx.StartTimer(key=_wrap_up_timer(agent_id), due_at=until, command=command)
+    return fx.StartTimer(key=wrap_up_timer(agent_id), due_at=until, command=command)
 
 
 def timers(state: State, now: datetime) -> Iterator[fx.StartTimer]:
@@ -110,6 +114,8 @@ def end_wrap_up(turn: Turn, command: cmd.EndWrapUp) -> None:
     agent = turn.state.agent(command.agent_id)
     if agent.state is not AgentState.WRAP_UP:
         raise WrongStateError(f"{agent.profile.name} is {agent.state}, not in wrap-up")
+    if agent.call_id is not None:
+        check_code(turn, turn.state.calls[agent.call_id], command.code)
     _finish_wrap_up(turn, agent, by_agent=True, said=command)
 
 
@@ -145,7 +151,7 @@ def _finish_wrap_up(turn: Turn, agent: Agent, *, by_agent: bool, said: cmd.EndWr
             wrap_up_seconds=(turn.now - agent.since).total_seconds(),
         )
     )
-    turn.wish(fx.CancelTimer(key=_wrap_up_timer(agent.agent_id)))
+    turn.wish(fx.CancelTimer(key=wrap_up_timer(agent.agent_id)))
     _next_state(turn, agent)  # before the ticket: the next caller need not wait for the desk
     turn.wish(
         fx.CommitTicket(
@@ -165,22 +171,15 @@ def _finish_wrap_up(turn: Turn, agent: Agent, *, by_agent: bool, said: cmd.EndWr
 def _next_state(turn: Turn, agent: Agent) -> None:
     wish = agent.after_call
     if wish is None:
-        _become_ready(turn, agent.agent_id)
+        become_ready(turn, agent.agent_id)
     elif wish.state is AgentState.LOGGED_OUT:
         turn.happened(ev.AgentLoggedOut(at=turn.now, agent_id=agent.agent_id))
         agent_left(turn, agent)
     else:
-        turn.happened(ev.AgentBecameNotReady(at=turn.now, agent_id=agent.agent_id, reason=wish.reason))
+        turn.happened(
+            ev.AgentBecameNotReady(at=turn.now, agent_id=agent.agent_id, reason=wish.reason, ticket=wish.ticket)
+        )
         agent_left(turn, agent)
-
-
-def _become_ready(turn: Turn, agent_id: AgentId) -> None:
-    turn.happened(ev.AgentBecameReady(at=turn.now, agent_id=agent_id, idle_since=turn.now))
-    match_agent(turn, agent_id)
-
-
-def _wrap_up_timer(agent_id: AgentId) -> str:
-    return f"wrap_up:{agent_id}"
 
 
 RULES: Mapping[type[cmd.Command], Rule] = {

@@ -8,18 +8,22 @@ from datetime import datetime, timedelta
 from acd.domain import commands as cmd
 from acd.domain import effects as fx
 from acd.domain import events as ev
-from acd.domain.agent import Agent, AgentState
+from acd.domain.agent import AfterCall, Agent, AgentState, NotReadyReason
 from acd.domain.call import Call, CallStage
 from acd.domain.explanations import why_this_match
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId, reservation_id_of
-from acd.domain.ring_wishes import ring_time_of, ring_wish
+from acd.domain.offers import awaits_acceptance, mode_for, ring_wish
+from acd.domain.people import OfferMode
+from acd.domain.ring_wishes import ring_time_of
 from acd.domain.state import State
 from acd.domain.turn import Turn
+from acd.domain.work import CallKind
 from routing import Match
 
 # Dial itself gives up after the offer time; the engine's own timer is a net under it, for a lost socket.
 RING_GRACE = timedelta(seconds=3)
 DIAL_GRACE = timedelta(seconds=10)  # the same for a far end, which may first be listened to
+_LEAST = timedelta(seconds=1)  # to accept on the screen
 
 
 def match_call(turn: Turn, call_id: CallId) -> None:
@@ -46,6 +50,9 @@ def _reserve(turn: Turn, match: Match) -> None:
     policy = turn.state.queue(QueueName(call.queue or ""))
     attempt = call.attempts + 1
     reservation_id = reservation_id_of(call.call_id, attempt)
+    mode = mode_for(turn.state.rules.people, agent.profile, policy)
+    if call.kind is CallKind.VOICEMAIL:
+        mode = OfferMode.RING  # what is accepted on the screen is the message itself
     turn.happened(
         ev.CallReserved(
             at=turn.now,
@@ -55,22 +62,27 @@ def _reserve(turn: Turn, match: Match) -> None:
             agent_id=agent.agent_id,
             attempt=attempt,
             reasons=why_this_match(turn.state, match, turn.now),
+            mode=mode,
         )
     )
-    if (wish := ring_wish(call, agent, policy, reservation_id, attempt)) is not None:
+    if mode is OfferMode.ACCEPT:
+        watch_offer(turn, call, reservation_id)
+        return
+    if (wish := ring_wish(turn, call, agent, reservation_id, mode)) is not None:
         turn.wish(wish)
     watch_offer(turn, call, reservation_id)
 
 
 def watch_offer(turn: Turn, call: Call, reservation_id: ReservationId) -> None:
-    """Ask again when Dial should long have said how the ring ended."""
+    """Ask again when Dial should long have said how the ring ended, or when nobody has accepted."""
     turn.wish(_offer_watch(turn.state, turn.state.calls[call.call_id], reservation_id, turn.now))
 
 
 def _offer_watch(state: State, call: Call, reservation_id: ReservationId, now: datetime) -> fx.StartTimer:
     """Counted from the offer, so that it can be told from the state alone: the next of its limits after `now`."""
     policy = state.queue(QueueName(call.queue or ""))
-    limit, offered_at = policy.offer_time + RING_GRACE, call.offered_at or call.changed_at
+    limit = max(_LEAST, policy.offer_time) if awaits_acceptance(call) else policy.offer_time + RING_GRACE
+    offered_at = call.offer_accepted_at or call.offered_at or call.changed_at
     if call.dialled_at is not None:
         limit, offered_at = ring_time_of(policy) + DIAL_GRACE, call.dialled_at
     times = max(0, (now - offered_at) // limit) + 1
@@ -97,8 +109,19 @@ def settle_reservation(turn: Turn, reservation_id: ReservationId) -> None:
 
 
 def bench(turn: Turn, agent: Agent, reason: str) -> None:
-    """An agent whose reservation failed: not ready with the reason, or what was asked for meanwhile."""
+    """An agent whose reservation failed: not ready with the reason, or what was asked for meanwhile. Whose phone is
+    away is ready again when it is back."""
     if agent.after_call is not None and agent.after_call.state is AgentState.LOGGED_OUT:
         turn.happened(ev.AgentLoggedOut(at=turn.now, agent_id=agent.agent_id))
     else:
-        turn.happened(ev.AgentBecameNotReady(at=turn.now, agent_id=agent.agent_id, reason=reason))
+        wish = agent.after_call or AfterCall(AgentState.NOT_READY, reason)
+        resumes = agent.after_call is None and reason == NotReadyReason.PHONE_UNREACHABLE
+        turn.happened(
+            ev.AgentBecameNotReady(
+                at=turn.now,
+                agent_id=agent.agent_id,
+                reason=wish.reason or reason,
+                resumes=resumes,
+                ticket=wish.ticket,
+            )
+        )

@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from acd.domain.caller import Caller, CallerContext
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId
+from acd.domain.people import OfferMode
 from acd.domain.priorities import Attributes
 from acd.domain.queue import OverflowCause, PreferredBy
 from acd.domain.work import CallKind, Message, Plan
@@ -62,6 +63,7 @@ class Reason(StrEnum):
     AGENT_NOT_REACHED = "agent_not_reached"  # the phone of one who placed a call
     CALLER_RANG_AGAIN = "caller_rang_again"
     CALLED_OFF = "called_off"  # by an agent or a supervisor
+    SERVED_ELSEWHERE = "served_elsewhere"  # came to its end in the switch's fallback queue
 
 
 class Termination(Struct, frozen=True):
@@ -123,6 +125,8 @@ class Call(Struct, frozen=True, kw_only=True):
     ring: int = 0  # the ring in force; after the last one it is for everybody
     ring_since: datetime | None = None
     left_queues: tuple[QueueName, ...] = ()  # sent on from: it is never sent back
+    offer_mode: OfferMode = OfferMode.RING  # of the latest reservation
+    offer_accepted_at: datetime | None = None
     turned_away: OverflowCause | None = None  # at the door of a queue; it hears why and ends
     overflows: tuple[str, ...] = ()  # queue and cause of each, in order: "support:closed"
     reasons: tuple[str, ...] = ()  # why this agent, of the latest reservation

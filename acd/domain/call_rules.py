@@ -15,6 +15,9 @@ from acd.domain.agent_rules import start_wrap_up
 from acd.domain.assignment import bench, match_agent, match_call, settle_reservation, watch_offer
 from acd.domain.call import Call, CallStage, Reason, Result, Termination
 from acd.domain.ids import AgentId, QueueName, ReservationId, reservation_id_of
+from acd.domain.offer_rules import withdraw_offer
+from acd.domain.offers import awaits_acceptance
+from acd.domain.phone_rules import be_ready
 from acd.domain.turn import Rule, Turn
 from acd.domain.waiting_rules import agent_left, forget_steps, progress
 from acd.domain.work import CallKind, kind_of
@@ -53,6 +56,8 @@ def report_control_lost(turn: Turn, command: cmd.ReportControlLost) -> None:
         if call.stage is CallStage.WAITING:
             forget_steps(turn, call)
         turn.happened(ev.CallDetached(at=turn.now, call_id=call.call_id))
+        if call.stage is CallStage.RESERVED and awaits_acceptance(call):
+            withdraw_offer(turn, call)
 
 
 def identify_caller(turn: Turn, command: cmd.IdentifyCaller) -> None:
@@ -146,7 +151,8 @@ def expire_offer(turn: Turn, command: cmd.ExpireOffer) -> None:
     call = turn.state.reserved_call(command.call_id, command.reservation_id)
     if call is None:
         return
-    if call.is_controlled and (call.kind is CallKind.INBOUND or call.dialled_at is not None):
+    has_line = call.kind is CallKind.INBOUND or call.dialled_at is not None
+    if call.is_controlled and has_line and not awaits_acceptance(call):
         watch_offer(turn, call, command.reservation_id)
     else:
         report_no_answer(turn, cmd.ReportNoAnswer(call_id=call.call_id, reservation_id=command.reservation_id))
@@ -296,7 +302,7 @@ def _end(turn: Turn, call: Call, reason: Reason) -> None:
     waited = None if call.is_answered else _waited(call, turn.now)
     if call.stage is CallStage.TALKING and call.talk_ended_at is None:
         _end_talk(turn, call)
-    freed = _cancel_reservation(turn, call) if call.stage is CallStage.RESERVED else None
+    freed = cancel_reservation(turn, call) if call.stage is CallStage.RESERVED else None
     termination = Termination(_result(turn, call, reason, waited), reason)
     ended = replace(
         turn.state.calls[call.call_id],
@@ -317,7 +323,7 @@ def _end(turn: Turn, call: Call, reason: Reason) -> None:
         match_agent(turn, freed)
 
 
-def _cancel_reservation(turn: Turn, call: Call) -> AgentId | None:
+def cancel_reservation(turn: Turn, call: Call) -> AgentId | None:
     """The caller left while the phone rang: the agent is ready again and keeps the place among the idle."""
     if call.reservation_id is None or call.agent_id is None:
         return None
@@ -337,8 +343,7 @@ def _cancel_reservation(turn: Turn, call: Call) -> AgentId | None:
         bench(turn, agent, agent.after_call.reason)
         agent_left(turn, agent)
         return None
-    turn.happened(ev.AgentBecameReady(at=turn.now, agent_id=agent.agent_id, idle_since=agent.idle_since or turn.now))
-    return agent.agent_id
+    return agent.agent_id if be_ready(turn, agent.agent_id, agent.idle_since or turn.now) else None
 
 
 def _result(turn: Turn, call: Call, reason: Reason, waited: float | None) -> Result:

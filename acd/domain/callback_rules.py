@@ -17,13 +17,13 @@ from datetime import datetime
 from acd.domain import commands as cmd
 from acd.domain import effects as fx
 from acd.domain import events as ev
-from acd.domain.agent import AgentState
 from acd.domain.agent_rules import start_wrap_up
 from acd.domain.assignment import bench, match_agent, settle_reservation, watch_offer
 from acd.domain.call import Call, CallStage, Reason
 from acd.domain.call_rules import end_with, expire_offer
 from acd.domain.errors import CallbackRefusedError, UnknownCallError, WrongStateError
 from acd.domain.ids import AgentId, CallId, QueueName, call_id_of
+from acd.domain.phone_rules import be_ready
 from acd.domain.places import callback_of, place_of_callback
 from acd.domain.priorities import QUEUES_OWN, Priority, priority_of
 from acd.domain.queue import QueuePolicy
@@ -262,8 +262,7 @@ def _set_free(turn: Turn, agent_id: AgentId) -> bool:
         bench(turn, agent, agent.after_call.reason)
         agent_left(turn, agent)
         return False
-    turn.happened(ev.AgentBecameReady(at=turn.now, agent_id=agent_id, idle_since=agent.idle_since or turn.now))
-    return turn.state.agents[agent_id].state is AgentState.READY
+    return be_ready(turn, agent_id, agent.idle_since or turn.now)
 
 
 # timers --------------------------------------------------------------------------------------------------------

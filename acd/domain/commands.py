@@ -15,6 +15,7 @@ from acd.domain.call import Call, IvrStep, Reason
 from acd.domain.caller import Caller, CallerContext
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId
 from acd.domain.outgoing import FarEnd
+from acd.domain.people import Sentences
 from acd.domain.priorities import Attributes
 from acd.domain.queue import QueuePolicy, RoutingRules
 from acd.domain.work import FarEndCause, Message
@@ -196,6 +197,19 @@ class AdoptTalk(Command, frozen=True, kw_only=True):
     call: Call
 
 
+class AdoptServedTalk(Command, frozen=True, kw_only=True):
+    """The same for a talk that the switch's fallback queue gave to `call.agent_id`: the call may still wait as far as
+    the state knows."""
+
+    call: Call
+
+
+class AccountForCall(Command, frozen=True, kw_only=True):
+    """A call that came to its end in the switch's fallback queue, answered or not, with what is known of it."""
+
+    call: Call
+
+
 class EndCall(Command, frozen=True, kw_only=True):
     """The caller's channel is gone, or the flow has ended."""
 
@@ -324,3 +338,75 @@ class AnnounceWait(Command, frozen=True, kw_only=True):
     """It is time to tell this caller how they stand."""
 
     call_id: CallId
+
+
+# people and their supervisors ----------------------------------------------------------------------------------
+
+
+class AcceptOffer(Command, frozen=True, kw_only=True):
+    """On the screen, where the offer mode asks for it: now the phone rings."""
+
+    agent_id: AgentId
+
+
+class ExtendWrapUp(Command, frozen=True, kw_only=True):
+    agent_id: AgentId
+    seconds: float | None = None  # None: what the queue says; less is given when its limit is near
+
+
+class StartTicketWork(Command, frozen=True, kw_only=True):
+    """After-call work on a ticket: not ready, and counted as handling. During a call: after it."""
+
+    agent_id: AgentId
+    ticket: str
+
+
+class WatchReason(Command, frozen=True, kw_only=True):
+    """A limit of the reason for which the agent is not ready since then may have passed."""
+
+    agent_id: AgentId
+    since: datetime
+
+
+class ReportPhone(Command, frozen=True, kw_only=True):
+    """`trouble`: why the agent's phone cannot be rung, one of NotReadyReason's; "" when it can."""
+
+    agent_id: AgentId
+    trouble: str
+
+
+class MoveCall(Command, frozen=True, kw_only=True):
+    """A waiting call into another queue, with its age."""
+
+    call_id: CallId
+    queue: QueueName
+
+
+class PrioritiseCall(Command, frozen=True, kw_only=True):
+    """0 is served first."""
+
+    call_id: CallId
+    priority: int
+
+
+class AssignCall(Command, frozen=True, kw_only=True):
+    """Keep a waiting call for one agent, whatever their skills: at once when ready, else for a while."""
+
+    call_id: CallId
+    agent_id: AgentId
+
+
+class SetQueueDoor(Command, frozen=True, kw_only=True):
+    """`is_open` None: back to the calendar. Callers inside are not sent away."""
+
+    queue: QueueName
+    is_open: bool | None
+    announcement: Sentences = ()
+
+
+class BroadcastText(Command, frozen=True, kw_only=True):
+    """`queue` None: to every agent logged in; else to those whose skills suffice for it."""
+
+    text: str
+    sender: str
+    queue: QueueName | None = None

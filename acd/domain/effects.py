@@ -10,6 +10,7 @@ from acd.domain.call import Call
 from acd.domain.commands import Command
 from acd.domain.ids import AgentId, CallId, ReservationId
 from acd.domain.outgoing import FarEnd
+from acd.domain.people import Whisper
 
 
 class Effect(Struct, frozen=True, kw_only=True, tag=True):
@@ -24,6 +25,8 @@ class RingAgent(Effect, frozen=True, kw_only=True):
     agent_id: AgentId
     extension: str
     offer_time: timedelta
+    is_auto_answer: bool = False
+    whisper: Whisper | None = None  # said to the agent before the bridge
 
 
 class TurnAway(Effect, frozen=True, kw_only=True):

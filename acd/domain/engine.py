@@ -15,10 +15,16 @@ from acd.domain import (
     assignment,
     call_rules,
     callback_rules,
+    fallback_rules,
     message_rules,
+    offer_rules,
     outbound_rules,
+    phone_rules,
+    reason_rules,
     reserves,
+    supervision,
     waiting_rules,
+    wrap_up_rules,
 )
 from acd.domain import commands as cmd
 from acd.domain.effects import StartTimer
@@ -34,6 +40,12 @@ _RULES: dict[type[cmd.Command], Rule] = {
     **call_rules.RULES,
     **waiting_rules.RULES,
     **reserves.RULES,
+    **reason_rules.RULES,
+    **phone_rules.RULES,
+    **wrap_up_rules.RULES,
+    **offer_rules.RULES,
+    **supervision.RULES,
+    **fallback_rules.RULES,
     **callback_rules.RULES,
     **outbound_rules.RULES,
     **message_rules.RULES,
@@ -45,6 +57,7 @@ _TIMERS = (
     assignment.timers,
     waiting_rules.timers,
     reserves.timers,
+    reason_rules.timers,
     callback_rules.timers,
     message_rules.timers,
     announce_rules.timers,
@@ -64,6 +77,7 @@ class Engine:
         _RULES[type(command)](turn, command)
         reserves.tend(turn)
         announce_rules.tend(turn)
+        reason_rules.tend(turn)
         return turn.decision()
 
     def replay(self, events: Iterable[Event]) -> None:

@@ -2,6 +2,10 @@
 ├── UnknownAgentError
 ├── UnknownCallError
 ├── UnknownQueueError
+├── UnknownReasonError        422
+├── UnknownWrapUpCodeError    422
+├── WrapUpCodeRequiredError   422
+├── WrapUpLimitError
 ├── WrongStateError
 ├── CallbackRefusedError
 └── NumberRefusedError
@@ -34,3 +38,19 @@ class CallbackRefusedError(DomainError):
 
 class NumberRefusedError(DomainError):
     error_id = "number.not_allowed"
+
+
+class UnknownReasonError(DomainError):
+    error_id = "reason.unknown"
+
+
+class UnknownWrapUpCodeError(DomainError):
+    error_id = "wrap_up.unknown_code"
+
+
+class WrapUpCodeRequiredError(DomainError):
+    error_id = "wrap_up.code_required"
+
+
+class WrapUpLimitError(DomainError):
+    error_id = "wrap_up.limit"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 
@@ -10,6 +10,7 @@ from acd.domain.agent import AfterCall, AgentProfile
 from acd.domain.call import Call, IvrStep, Ring, Termination
 from acd.domain.caller import Caller, CallerContext
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId
+from acd.domain.people import OfferMode, Sentences
 from acd.domain.priorities import Attributes
 from acd.domain.queue import QueuePolicy, RoutingRules
 from routing.model import Requirements
@@ -46,8 +47,12 @@ class AgentBecameReady(Event, frozen=True, kw_only=True):
 
 
 class AgentBecameNotReady(Event, frozen=True, kw_only=True):
+    """`resumes`: for the phone's sake alone; ready again when it is back. `ticket`: of after-call work."""
+
     agent_id: AgentId
     reason: str
+    resumes: bool = False
+    ticket: str = ""
 
 
 class AfterCallChosen(Event, frozen=True, kw_only=True):
@@ -158,6 +163,7 @@ class CallReserved(Event, frozen=True, kw_only=True):
     agent_id: AgentId
     attempt: int
     reasons: tuple[str, ...]
+    mode: OfferMode = OfferMode.RING
 
 
 class AgentRang(Event, frozen=True, kw_only=True):
@@ -215,11 +221,21 @@ class ReservationCanceled(Event, frozen=True, kw_only=True):
 
 
 class TalkAdopted(Event, frozen=True, kw_only=True):
-    """A talk found under way: the service was restarted meanwhile. `after_call`: logged out, for an agent who is."""
+    """A talk found under way: the service was restarted meanwhile. `after_call`: logged out, for an agent who is.
+    `wait_seconds`: of a call that the switch's fallback queue gave to the agent."""
 
     call: Call
     agent_id: AgentId
     after_call: AfterCall | None
+    wait_seconds: float | None = None
+
+
+class CallServedElsewhere(Event, frozen=True, kw_only=True):
+    """The switch's fallback queue brought a call to its end, `call.is_answered` or not."""
+
+    call_id: CallId
+    call: Call
+    wait_seconds: float
 
 
 class TalkEnded(Event, frozen=True, kw_only=True):
@@ -321,3 +337,74 @@ class WaitAnnounced(Event, frozen=True, kw_only=True):
     queue: QueueName
     position: int | None
     expected_wait_seconds: float | None
+
+
+# people and their supervisors ----------------------------------------------------------------------------------
+
+
+class OfferAccepted(Event, frozen=True, kw_only=True):
+    """On the screen; the phone rings from now on."""
+
+    call_id: CallId
+    reservation_id: ReservationId
+    agent_id: AgentId
+
+
+class WrapUpExtended(Event, frozen=True, kw_only=True):
+    agent_id: AgentId
+    call_id: CallId
+    until: datetime
+    by_time: timedelta
+
+
+class ReasonLimitPassed(Event, frozen=True, kw_only=True):
+    """`limit`: `occurrence` or `shift`; `seconds`: how long it is."""
+
+    agent_id: AgentId
+    reason: str
+    limit: str
+    seconds: float
+
+
+class PhoneChanged(Event, frozen=True, kw_only=True):
+    """`trouble` "": the phone can be rung."""
+
+    agent_id: AgentId
+    trouble: str
+
+
+class CallMoved(Event, frozen=True, kw_only=True):
+    """By hand, out of `queue`; CallQueued follows."""
+
+    call_id: CallId
+    queue: QueueName
+    to_queue: QueueName
+
+
+class CallPrioritised(Event, frozen=True, kw_only=True):
+    call_id: CallId
+    queue: QueueName
+    priority: int
+
+
+class CallKept(Event, frozen=True, kw_only=True):
+    """Before all other rings from now on."""
+
+    call_id: CallId
+    queue: QueueName
+    ring: Ring
+
+
+class QueueDoorSet(Event, frozen=True, kw_only=True):
+    """`is_open` None: back to the calendar."""
+
+    queue: QueueName
+    is_open: bool | None
+    announcement: Sentences = ()
+
+
+class TextBroadcast(Event, frozen=True, kw_only=True):
+    text: str
+    sender: str
+    queue: QueueName | None
+    agents: tuple[AgentId, ...]

@@ -22,6 +22,7 @@ _PREFERRED = {
     PreferredBy.TICKET_OWNER: "owner of the caller's ticket",
     PreferredBy.LAST_AGENT: "spoke to this caller last",
     PreferredBy.NAMED: "named for this queue's calls",
+    PreferredBy.SUPERVISOR: "given to this agent by a supervisor",
 }
 
 

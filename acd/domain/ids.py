@@ -25,6 +25,10 @@ def attempt_channel(linkedid: str, attempt: int) -> str:
     return f"{linkedid}{ATTEMPT}{attempt}"
 
 
+def attempt_of(reservation_id: ReservationId) -> int:
+    return int(reservation_id.rpartition("_")[2])
+
+
 def is_attempt(linkedid: str) -> bool:
     return ATTEMPT in linkedid
 

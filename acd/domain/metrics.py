@@ -16,7 +16,7 @@ from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from acd.domain import events as ev
-from acd.domain.call import Call, Result
+from acd.domain.call import Call, Result, Termination
 from acd.domain.ids import CallId, QueueName
 from acd.domain.queue import QueuePolicy
 from acd.domain.work_figures import count, is_of_other_kind
@@ -120,8 +120,13 @@ class QueueStatistics:
                     self.of(queue).deflected += 1
             case ev.ReservationAccepted(queue=queue, wait_seconds=waited):
                 self._answered(queue, waited)
+            case ev.TalkAdopted(call=call, wait_seconds=float() as waited) if call.queue is not None:
+                self._queued(call.call_id, call.queue)
+                self._answered(call.queue, waited)
             case ev.TalkAdopted(call=call):
                 self._adopted(call)
+            case ev.CallServedElsewhere():
+                self._served_elsewhere(event)
             case ev.ReservationTimedOut(queue=queue):
                 self.of(queue).no_answers += 1
             case ev.TalkEnded(queue=queue, talk_seconds=seconds):
@@ -154,13 +159,27 @@ class QueueStatistics:
         if (queue := self._inside.get(call.call_id)) and call.queued_at and call.answered_at:
             self._answered(queue, max(0.0, (call.answered_at - call.queued_at).total_seconds()))
 
+    def _served_elsewhere(self, event: ev.CallServedElsewhere) -> None:
+        call = event.call
+        if call.queue is None:
+            return
+        self._queued(call.call_id, call.queue)
+        if call.answered_at is not None:
+            self._answered(call.queue, event.wait_seconds)
+            self.of(call.queue).talk_seconds += ((call.ended_at or event.at) - call.answered_at).total_seconds()
+        self._inside.pop(call.call_id, None)
+        self._left(call.queue, call.termination)
+
     def _ended(self, event: ev.CallEnded) -> None:
         self._inside.pop(event.call_id, None)
-        if event.queue is None:
+        self._left(event.queue, event.termination)
+
+    def _left(self, queue: QueueName | None, termination: Termination | None) -> None:
+        if queue is None or termination is None:
             return
-        if event.termination.result is Result.ABANDONED:
-            self.of(event.queue).abandoned += 1
-        elif event.termination.result is Result.SHORT_ABANDONED:
-            self.of(event.queue).short_abandoned += 1
-        elif event.termination.result is Result.FAILED:
-            self.of(event.queue).failed += 1
+        if termination.result is Result.ABANDONED:
+            self.of(queue).abandoned += 1
+        elif termination.result is Result.SHORT_ABANDONED:
+            self.of(queue).short_abandoned += 1
+        elif termination.result is Result.FAILED:
+            self.of(queue).failed += 1

@@ -11,7 +11,7 @@ from acd.domain.assignment import watch_offer
 from acd.domain.call import Call, CallStage
 from acd.domain.errors import WrongStateError
 from acd.domain.ids import reservation_id_of
-from acd.domain.ring_wishes import ring_wish
+from acd.domain.ring_wishes import agent_first_wish
 from acd.domain.turn import Rule, Turn
 from acd.domain.work import CallKind, Plan
 
@@ -60,7 +60,7 @@ def place_call(turn: Turn, command: cmd.PlaceCall) -> None:
             after_call=None if was_ready else AfterCall(AgentState.NOT_READY, agent.reason),
         )
     )
-    if (wish := ring_wish(call, agent, policy, reservation_id, 1)) is not None:
+    if (wish := agent_first_wish(call, agent, policy, reservation_id)) is not None:
         turn.wish(wish)
     watch_offer(turn, call, reservation_id)
 

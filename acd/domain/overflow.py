@@ -7,6 +7,7 @@ from datetime import datetime
 from acd.domain.agent import Agent, AgentState
 from acd.domain.call import Call
 from acd.domain.estimates import wait_of
+from acd.domain.people import Sentences
 from acd.domain.queue import Overflow, OverflowCause, QueuePolicy
 from acd.domain.state import State
 from routing import Requirements
@@ -16,8 +17,18 @@ from routing.eligibility import is_eligible
 def overflow_at_door(
     state: State, call: Call, policy: QueuePolicy, skills: Requirements, now: datetime
 ) -> Overflow | None:
-    """The first of the queue's overflow rules that holds for this call; None: it may come in."""
+    """The first of the queue's overflow rules that holds for this call; None: it may come in. A door closed by hand
+    goes before all of them."""
+    door = state.doors.get(policy.name)
+    if door is not None and not door.is_open:
+        return Overflow(cause=OverflowCause.CLOSED, announcement=door.announcement)
     return next((rule for rule in policy.overflow if _holds(state, call, policy, skills, rule, now)), None)
+
+
+def sentences_when_closed(state: State, policy: QueuePolicy) -> Sentences:
+    """What callers hear when a queue is closed by hand without a word: what it says out of hours, else what all say."""
+    said = (rule.announcement for rule in policy.overflow if rule.cause is OverflowCause.CLOSED and rule.announcement)
+    return next(said, state.rules.people.closed_announcement)
 
 
 def _holds(  # noqa: PLR0917  # each is a thing of its own
@@ -25,9 +36,10 @@ def _holds(  # noqa: PLR0917  # each is a thing of its own
 ) -> bool:
     match rule.cause:
         case OverflowCause.CLOSED:
-            return policy.hours is not None and not policy.hours.is_open(now)
+            return policy.name not in state.doors and policy.hours is not None and not policy.hours.is_open(now)
         case OverflowCause.HOLIDAY:
-            return policy.hours is not None and policy.hours.status(now) == "holiday"
+            is_by_calendar = policy.hours is not None and policy.name not in state.doors
+            return is_by_calendar and policy.hours is not None and policy.hours.status(now) == "holiday"
         case OverflowCause.TOO_MANY_WAITING:
             return state.pool.waiting_in(policy.name) >= rule.limit
         case OverflowCause.NOBODY_LOGGED_IN:

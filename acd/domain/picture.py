@@ -17,7 +17,7 @@ from msgspec import Raw, Struct
 from acd.domain.agent import Agent, AgentState
 from acd.domain.call import Call, CallStage
 from acd.domain.ids import AgentId, CallId, QueueName
-from acd.domain.queue import QueuePolicy, RoutingRules
+from acd.domain.queue import Door, QueuePolicy, RoutingRules
 from acd.domain.state import State
 from acd.domain.tallies import TalliesPicture
 from acd.domain.work import LeftPlace
@@ -33,6 +33,7 @@ class StatePicture(Struct, frozen=True, kw_only=True):
     rules: RoutingRules
     queues: dict[QueueName, QueuePolicy]
     agents: dict[AgentId, Agent]
+    doors: dict[QueueName, Door] = {}
     tallies: TalliesPicture
     idle: tuple[Candidate, ...]  # as routing sees them: where they stand was settled when they came free
     reserves_called: tuple[QueueName, ...]

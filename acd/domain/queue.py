@@ -8,6 +8,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from acd.domain.ids import AgentId, QueueName
+from acd.domain.people import OfferMode, PeopleRules, Sentences, WrapUpPolicy
 from acd.domain.priorities import PriorityRule
 from acd.domain.work import AnnouncePolicy, CallbackPolicy
 from ivr.opening import OpeningHours
@@ -19,6 +20,7 @@ class PreferredBy(StrEnum):
     TICKET_OWNER = "ticket_owner"  # of the ticket whose number the caller keyed
     LAST_AGENT = "last_agent"  # who spoke to this caller last
     NAMED = "named"
+    SUPERVISOR = "supervisor"  # given by hand; not for configuration
 
 
 class PreferredRing(Struct, frozen=True, kw_only=True):
@@ -58,10 +60,18 @@ class Overflow(Struct, frozen=True, kw_only=True):
     flow: str = ""  # of the menus
 
 
+class Door(Struct, frozen=True, kw_only=True):
+    """A queue closed or opened by hand: it overrides the calendar until it is given back to it."""
+
+    is_open: bool
+    announcement: Sentences = ()  # of a closed one
+
+
 class RoutingRules(PoolRules, frozen=True, kw_only=True):
     """What holds for all queues together."""
 
     seed: int = 0  # of weighted random choices
+    people: PeopleRules = PeopleRules()
 
 
 class QueuePolicy(Struct, frozen=True, kw_only=True):
@@ -88,6 +98,9 @@ class QueuePolicy(Struct, frozen=True, kw_only=True):
     announce: AnnouncePolicy | None = None
     ring_back_time: timedelta = timedelta()  # so long a caller who was lost keeps their place
     caller_number: str = ""  # shown to those who are called for this queue
+    wrap_up: WrapUpPolicy = WrapUpPolicy()
+    offer_mode: OfferMode = OfferMode.RING
+    whisper: Sentences = ()  # to the agent, before the bridge
 
     def rules(self) -> QueueRules:
         return QueueRules(

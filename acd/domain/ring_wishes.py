@@ -1,4 +1,4 @@
-"""How an agent with a reservation is rung, by the kind of work."""
+"""How an agent is rung for work that no caller holds on for: on a channel of their own, before the far end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import timedelta
 from acd.domain import effects as fx
 from acd.domain.agent import Agent
 from acd.domain.call import Call
-from acd.domain.ids import ReservationId, attempt_channel
+from acd.domain.ids import ReservationId, attempt_channel, attempt_of
 from acd.domain.queue import QueuePolicy
 from acd.domain.work import CallbackPolicy, CallKind
 
@@ -17,18 +17,10 @@ def ring_time_of(policy: QueuePolicy) -> timedelta:
     return (policy.callback or CallbackPolicy()).ring_time
 
 
-def ring_wish(
-    call: Call, agent: Agent, policy: QueuePolicy, reservation_id: ReservationId, attempt: int
-) -> fx.Effect | None:
-    """None: no phone rings, the agent's screen says it."""
-    if call.kind is CallKind.INBOUND:
-        return fx.RingAgent(
-            call_id=call.call_id,
-            reservation_id=reservation_id,
-            agent_id=agent.agent_id,
-            extension=agent.profile.extension,
-            offer_time=policy.offer_time,
-        )
+def agent_first_wish(
+    call: Call, agent: Agent, policy: QueuePolicy, reservation_id: ReservationId
+) -> fx.CallAgentFirst | None:
+    """None: nobody is to be called."""
     if call.plan is None:
         return None
     return fx.CallAgentFirst(
@@ -37,7 +29,7 @@ def ring_wish(
         agent_id=agent.agent_id,
         extension=agent.profile.extension,
         offer_time=policy.offer_time,
-        channel_id=attempt_channel(call.linkedid, attempt),
+        channel_id=attempt_channel(call.linkedid, attempt_of(reservation_id)),
         far=call.plan.far,
         ring_time=ring_time_of(policy),
         detect_machines=call.kind is CallKind.CALLBACK and (policy.callback or CallbackPolicy()).detect_machines,

@@ -8,16 +8,27 @@ from typing import Any
 from msgspec.structs import replace
 
 from acd.domain import events as ev
-from acd.domain.agent import Agent, AgentState
+from acd.domain.agent import Agent, AgentState, NotReadyReason
 from acd.domain.call import Call, CallStage
 from acd.domain.changes import CHANGES
 from acd.domain.errors import UnknownAgentError, UnknownCallError, UnknownQueueError
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId
-from acd.domain.queue import QueuePolicy, ReservePolicy, RoutingRules
+from acd.domain.queue import Door, QueuePolicy, ReservePolicy, RoutingRules
 from acd.domain.tallies import Tallies
 from acd.domain.work import LeftPlace
 from routing import Pool, Requirements, WorkItem
 from routing.relaxation import Stage, stages_of
+
+# What a new state of an agent ends, unless it says otherwise.
+_NOTHING: dict[str, Any] = {
+    "reason": "",
+    "reservation_id": None,
+    "call_id": None,
+    "wrap_up_until": None,
+    "resumes_ready": False,
+    "ticket": "",
+    "limits_passed": (),
+}
 
 
 class State:
@@ -27,6 +38,7 @@ class State:
         self.calls: dict[CallId, Call] = {}
         self.agents: dict[AgentId, Agent] = {}
         self.queues: dict[QueueName, QueuePolicy] = {}
+        self.doors: dict[QueueName, Door] = {}  # of queues closed or opened by hand
         self.rules = RoutingRules()
         self.pool = Pool()  # waiting calls, agents logged in and ready
         self.tallies = Tallies()
@@ -127,7 +139,12 @@ class State:
 
     def settle(self, agent_id: AgentId, state: AgentState, at: datetime, **changes: Any) -> None:
         self.leave_pool(agent_id)
-        changes = {"reason": "", "reservation_id": None, "call_id": None, "wrap_up_until": None} | changes
+        before = self.agents[agent_id]
+        if before.state is AgentState.NOT_READY and before.since is not None:
+            is_work = before.reason == NotReadyReason.AFTER_CALL_WORK
+            seconds = (at - before.since).total_seconds()
+            self.tallies.not_ready(agent_id, before.reason, seconds, at, is_work=is_work)
+        changes = _NOTHING | changes
         self.replace_agent(agent_id, state=state, since=at, **changes)
 
     def forget_if_over(self, call_id: CallId) -> None:

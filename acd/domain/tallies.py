@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from math import log
 
@@ -108,6 +108,17 @@ class Tallies:
     def was_busy(self, agent_id: AgentId, seconds: float, at: datetime) -> None:
         """With work that no queue's handle time is learnt from."""
         self.of(agent_id, at).handled_seconds += seconds
+
+    def not_ready(self, agent_id: AgentId, reason: str, seconds: float, at: datetime, *, is_work: bool) -> None:
+        tally = self.of(agent_id, at)
+        tally.not_ready_seconds[reason] = tally.not_ready_seconds.get(reason, 0.0) + seconds
+        if is_work:
+            tally.handled_seconds += seconds
+
+    def not_ready_time(self, agent_id: AgentId, reason: str) -> timedelta:
+        """Since log-in, without the present one. Asking changes nothing."""
+        tally = self._of.get(agent_id)
+        return timedelta(seconds=tally.not_ready_seconds.get(reason, 0.0)) if tally else timedelta(0)
 
     def handled(self, agent_id: AgentId, queue: QueueName, seconds: float, at: datetime) -> None:
         self.of(agent_id, at).handled_seconds += seconds

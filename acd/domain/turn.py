@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -33,9 +33,9 @@ class Turn:
         self._effects.append(effect)
 
     @property
-    def events(self) -> Sequence[Event]:
+    def events(self) -> tuple[Event, ...]:
         """What has happened so far."""
-        return self._events
+        return tuple(self._events)
 
     def concerns(self, queue: str) -> bool:
         """Whether anything has happened so far that names this queue, or may have changed its rules."""

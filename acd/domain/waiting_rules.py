@@ -96,7 +96,8 @@ def put_in_queue(turn: Turn, call: Call, policy: QueuePolicy, place: cmd.Enqueue
         )
     )
     progress(turn, call.call_id)
-    match_call(turn, call.call_id)
+    if turn.state.pool.has_item(call.call_id):  # else a step has sent it on, and somebody there takes it already
+        match_call(turn, call.call_id)
 
 
 def _ring(call: Call, wanted: PreferredRing) -> Ring | None:

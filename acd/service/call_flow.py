@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,9 +23,20 @@ from acd.domain.effects import RingAgent, TurnAway
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId, call_id_of
 from acd.domain.priorities import Attributes, attributes_asked_for
 from acd.domain.state import State
+from acd.service.admission import NO_LIMITS, Limits
 from acd.service.identification import LOOKUP_LIMIT, Identification
 from acd.service.menu import MenuServices, MenuWalk, Route, SentOn
-from acd.service.ports import CallerChannel, CallerHungUpError, Clock, Desk, DeskError, DialStatus, Stage, Telephony
+from acd.service.ports import (
+    CallerChannel,
+    CallerHungUpError,
+    Clock,
+    Desk,
+    DeskError,
+    DialStatus,
+    PromptsError,
+    Stage,
+    Telephony,
+)
 from acd.service.tasks import BackgroundTasks
 from ivr import interpreter
 from ivr.model import EnterQueue, HangUp, PromptRef, Session
@@ -53,6 +65,7 @@ class FlowServices:
     route_of: Callable[[str], Route]  # by called number; raises LookupError
     flow_named: Callable[[str], Route]  # raises LookupError
     default_language: str
+    limits: Limits = NO_LIMITS
 
 
 async def adopt_talk(services: FlowServices, linkedid: str, agent_id: AgentId | None = None) -> None:
@@ -282,6 +295,8 @@ class CallFlow:
         language = call.language if call and call.language in sentences else next(iter(sentences), "")
         if language:
             prompt = PromptRef(language, sentences[language])
+            with suppress(PromptsError):  # words of a supervisor's, from before a restart, are made again
+                await self._services.menus.prompts.prepare([prompt])
             await self._channel.play(self._services.menus.prompts.sounds_of([prompt]))
         self._services.submit(cmd.EndCall(call_id=self.call_id, reason=Reason.FLOW_ENDED))
         await self._channel.finish()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from acd.domain.call import Call
 from acd.domain.caller import Caller, CallerContext
@@ -51,6 +51,12 @@ class DeskError(Exception):
     """The desk (contacts, tickets) could not be asked or written."""
 
     error_id = "desk.error"
+
+
+class PromptsError(Exception):
+    """A sound cannot be made."""
+
+    error_id = "prompt.unavailable"
 
 
 class Clock(ABC):
@@ -184,6 +190,11 @@ class CallerChannel(ABC):
     async def finish(self) -> None:
         """Say that this call is done and hang up."""
 
+    @abstractmethod
+    async def turn_away(self, treatment: Literal["announcement", "fallback"]) -> None:
+        """The service is too busy for this caller: hand the channel back to the switch at once, for an announcement and
+        the end, or for its fallback. Control ends with it."""
+
 
 CallHandler = Callable[[CallerChannel], Awaitable[None]]
 
@@ -211,10 +222,12 @@ class CallerGone:
 
 @dataclass(frozen=True, slots=True)
 class LiveChannels:
-    """All that lives in the switch, asked for at `observed_at`, after each (re)connection to it."""
+    """All that lives in the switch, asked for at `observed_at`, after each (re)connection to it. `talking`: those in
+    which an agent talks; each is told as `LegAnswered` (or `FallbackCall`) besides."""
 
     linkedids: frozenset[str]
     observed_at: datetime
+    talking: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +238,23 @@ class KeyPressed:
     key: str
 
 
-TelephonyFact = LegRinging | LegAnswered | CallerGone | LiveChannels | KeyPressed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FallbackCall:
+    """A caller of the switch's own fallback queue: nobody answered yet and gone, talking, or over. Told after each
+    (re)connection, those that are over before `LiveChannels`, those who talk after it."""
+
+    linkedid: str
+    called_number: str
+    caller_number: str
+    queue: str
+    started_at: datetime
+    queued_at: datetime
+    extension: str = ""  # of the phone that answered
+    answered_at: datetime | None = None
+    ended_at: datetime | None = None  # None: they talk
+
+
+TelephonyFact = LegRinging | LegAnswered | CallerGone | LiveChannels | KeyPressed | FallbackCall
 
 
 class Telephony(ABC):
@@ -243,6 +272,44 @@ class Telephony(ABC):
     @abstractmethod
     def dial_is_over(self, linkedid: str) -> None:
         """The caller's channel dials no more: a stop not yet carried out must not hit the next ring."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class StandIn:
+    """A phone that the switch's own queue may ring while no service is there. A lower penalty is rung first."""
+
+    extension: str
+    name: str = ""
+    penalty: int = 0
+
+
+class FallbackQueues(ABC):
+    """Queues of the switch's own, one for each of ours, for the time without a service. What is put into them outlives
+    this process and the switch's restart. Every method raises TelephonyError when the switch cannot be asked."""
+
+    @abstractmethod
+    async def members(self) -> dict[str, dict[str, StandIn]]:
+        """By queue, by extension. Queues that the switch does not have are not there."""
+
+    @abstractmethod
+    async def add(self, queue: str, member: StandIn) -> None:
+        """Also in place of one with the same extension."""
+
+    @abstractmethod
+    async def remove(self, queue: str, extension: str) -> None:
+        """Not being there is no error."""
+
+    @abstractmethod
+    async def waiting(self) -> list[str]:
+        """Linkedids of the callers in these queues whom nobody has answered, in their order."""
+
+    @abstractmethod
+    async def give_back(self, linkedid: str) -> bool:
+        """Let a waiting caller ask for a service again, with the age kept. False: answered or gone meanwhile."""
+
+    @abstractmethod
+    async def forget(self, linkedid: str) -> None:
+        """What was told of this call as `FallbackCall` is accounted for: it need not be told again."""
 
 
 class Desk(ABC):
@@ -304,6 +371,11 @@ class Prompts(ABC):
     async def speak(self, prompts: Sequence[PromptRef], *, within: timedelta) -> None:
         """Make the sounds of values (`spoken_now`) that are not there. Returns at `within` at the latest; what could
         not be made is no error: `sounds_of` goes without it."""
+
+    @abstractmethod
+    async def prepare(self, prompts: Iterable[PromptRef]) -> Mapping[PromptRef, str]:
+        """Make the sounds of prompts that are not there; `sounds_of` has them afterwards. The path of each. Raises
+        PromptsError."""
 
 
 class Lookups(ABC):

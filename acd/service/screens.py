@@ -46,6 +46,7 @@ class Screens:
         self._changed_queues: set[QueueName] = set()
         self._changed_agents: set[AgentId] = set()
         self._is_flush_due = False
+        self.health: Callable[[], Any] = lambda: None  # how the service itself is
 
     # reading -------------------------------------------------------------------------------------------------
 
@@ -64,8 +65,8 @@ class Screens:
         return {"agent": self._agent_view(agent_id), "call": self._call_view(call) if call else None}
 
     def supervisor_snapshot(self) -> dict[str, Any]:
-        """`{"queues": [QueueView], "agents": [AgentView]}`."""
-        return {"queues": self.queue_views(), "agents": self.agent_views()}
+        """`{"queues": [QueueView], "agents": [AgentView], "health": HealthView | None}`."""
+        return {"queues": self.queue_views(), "agents": self.agent_views(), "health": self.health()}
 
     def queue_views(self, names: Iterable[QueueName] | None = None) -> list[QueueView]:
         waiting: dict[QueueName, list[Call]] = {}
@@ -73,10 +74,16 @@ class Screens:
             is_in_line = call.stage in {CallStage.WAITING, CallStage.RESERVED}
             if call.queue and is_in_line and call.kind is not CallKind.OUTBOUND:
                 waiting.setdefault(call.queue, []).append(call)
-        now = self._clock.now()
+        now, doors = self._clock.now(), self._state.doors
         chosen = self._state.queues if names is None else [name for name in names if name in self._state.queues]
         return [
-            queue_view(self._state.queues[name], self._statistics.of(name), waiting.get(name, []), now)
+            queue_view(
+                self._state.queues[name],
+                self._statistics.of(name),
+                waiting.get(name, []),
+                now,
+                doors.get(name),
+            )
             for name in sorted(chosen)
         ]
 

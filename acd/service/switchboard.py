@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 
 import structlog
@@ -11,19 +13,23 @@ from acd.domain import commands as cmd
 from acd.domain import effects as fx
 from acd.domain.call import Reason
 from acd.domain.ids import AgentId, CallId, ReservationId, call_id_of
+from acd.service.admission import Admission
 from acd.service.call_flow import CallFlow, FlowServices, adopt_talk
+from acd.service.fallback import ServedElsewhere
 from acd.service.ports import (
     CallerChannel,
     CallerGone,
     CallerHungUpError,
     ControlLostError,
     DeskError,
+    FallbackCall,
     KeyPressed,
     LegAnswered,
     LegRinging,
     LiveChannels,
     TelephonyFact,
 )
+from acd.service.reconciliation import Reconciliation
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +44,12 @@ class Switchboard:
         self._services = services
         self._flows: dict[CallId, CallFlow] = {}
         self._failures: Counter[CallId] = Counter()
+        self.on_live_channels: Callable[[], None] = lambda: None  # connected to the switch, maybe again
+        self.admission = Admission(services.limits, self.__len__)
+        self.reconciliation = Reconciliation(services.state)
+        self.served_elsewhere = ServedElsewhere(
+            services.state, services.desk, services.clock, services.tasks, services.submit
+        )
 
     def __len__(self) -> int:
         return len(self._flows)
@@ -47,6 +59,10 @@ class Switchboard:
     async def take_call(self, channel: CallerChannel) -> None:
         """Handle one session with a caller's channel, to its end. Never raises but for cancellation."""
         call_id = call_id_of(channel.facts.linkedid)
+        if self._is_new(channel) and self.admission.refuses():
+            with suppress(CallerHungUpError, ControlLostError):
+                await channel.turn_away(self.admission.limits.treatment)
+            return
         flow = self._flows[call_id] = CallFlow(channel, self._services)
         try:
             await flow.run()
@@ -61,6 +77,11 @@ class Switchboard:
         finally:
             if self._flows.get(call_id) is flow:
                 del self._flows[call_id]
+
+    def _is_new(self, channel: CallerChannel) -> bool:
+        """Nobody who was inside before is turned away."""
+        facts, known = channel.facts, self._services.state.calls
+        return not facts.stage and not facts.was_answered and call_id_of(facts.linkedid) not in known
 
     def _submit_of(self, flow: CallFlow, command: cmd.Command) -> None:
         """The end of a session says nothing of a call that another one has taken up meanwhile."""
@@ -131,11 +152,17 @@ class Switchboard:
                 if call_id not in self._flows and call_id in self._services.state.calls:
                     self._services.submit(cmd.EndCall(call_id=call_id, reason=Reason.CALLER_HUNG_UP))
                 self._failures.pop(call_id, None)
-            case LiveChannels(linkedids, observed_at):
+                self.served_elsewhere.caller_gone(linkedid)
+            case FallbackCall():
+                self.reconciliation.served_elsewhere()
+                self.served_elsewhere.take(fact)
+            case LiveChannels(linkedids, observed_at, talking):
                 # Asterisk's list and the sessions race: a call under control has its own word on when it ends.
                 controlled = {flow.linkedid for flow in self._flows.values()}
+                self.reconciliation.looked(linkedids | controlled, talking, observed_at)
                 self._services.submit(cmd.Reconcile(live_linkedids=linkedids | controlled, observed_at=observed_at))
                 self._services.tasks.start(self._settle(linkedids | controlled), "settle_calls")
+                self.on_live_channels()
 
     async def _settle(self, live_linkedids: frozenset[str]) -> None:
         """Talks that ended while no service looked on, and wrap-ups that died with one, get their tickets."""

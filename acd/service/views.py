@@ -10,7 +10,8 @@ from acd.domain.agent import Agent
 from acd.domain.call import Call, IvrStep
 from acd.domain.caller import CallerContext, ContactCard
 from acd.domain.metrics import QueueFigures, average_handle_time, average_speed_of_answer, service_level
-from acd.domain.queue import QueuePolicy
+from acd.domain.people import WrapUpPolicy
+from acd.domain.queue import Door, QueuePolicy
 
 
 class AgentView(Struct, frozen=True, kw_only=True):
@@ -26,6 +27,9 @@ class AgentView(Struct, frozen=True, kw_only=True):
     queue: str | None
     wrap_up_until: datetime | None
     after_call: str | None  # "not_ready" or "logged_out", chosen during the call
+    phone_trouble: str  # "", phone_unregistered or do_not_disturb
+    limits_passed: tuple[str, ...]  # of the reason: "occurrence", "shift"
+    ticket: str  # being worked on after its call
 
 
 class CallView(Struct, frozen=True, kw_only=True):
@@ -60,6 +64,23 @@ class CallView(Struct, frozen=True, kw_only=True):
     tries: int  # of a callback, so far in vain
     due_at: datetime | None  # not before
     message_seconds: float | None  # of a voicemail
+    offer_mode: str  # ring, accept (on the screen, then the phone rings) or auto_answer
+    offer_accepted_at: datetime | None
+    wrap_up: WrapUpView
+
+
+class CodeView(Struct, frozen=True, kw_only=True):
+    code: str
+    label: str
+
+
+class WrapUpView(Struct, frozen=True, kw_only=True):
+    """What the queue wants to know at the end. `codes` empty: any code may be given."""
+
+    codes: tuple[CodeView, ...]
+    is_code_required: bool
+    extension_seconds: float
+    most_extension_seconds: float
 
 
 class TicketDraftView(Struct, frozen=True, kw_only=True):
@@ -87,6 +108,7 @@ class QueueView(Struct, frozen=True, kw_only=True):
     service_level_seconds: float
     average_speed_of_answer_seconds: float | None
     average_handle_time_seconds: float | None
+    door: str  # "closed" or "open" by hand, "" when the calendar rules
 
 
 def agent_view(agent: Agent, call: Call | None) -> AgentView:
@@ -103,6 +125,9 @@ def agent_view(agent: Agent, call: Call | None) -> AgentView:
         queue=call.queue if call else None,
         wrap_up_until=agent.wrap_up_until,
         after_call=agent.after_call.state if agent.after_call else None,
+        phone_trouble=agent.phone_trouble,
+        limits_passed=agent.limits_passed,
+        ticket=agent.ticket,
     )
 
 
@@ -139,6 +164,18 @@ def call_view(call: Call, policy: QueuePolicy | None) -> CallView:
         tries=call.plan.tries if call.plan else 0,
         due_at=call.plan.due_at if call.plan else None,
         message_seconds=call.message.length.total_seconds() if call.message else None,
+        offer_mode=call.offer_mode,
+        offer_accepted_at=call.offer_accepted_at,
+        wrap_up=wrap_up_view(policy.wrap_up if policy else WrapUpPolicy()),
+    )
+
+
+def wrap_up_view(wrap_up: WrapUpPolicy) -> WrapUpView:
+    return WrapUpView(
+        codes=tuple(CodeView(code=each.code, label=each.label) for each in wrap_up.codes),
+        is_code_required=wrap_up.is_code_required,
+        extension_seconds=wrap_up.extension_time.total_seconds(),
+        most_extension_seconds=wrap_up.most_extension_time.total_seconds(),
     )
 
 
@@ -154,7 +191,9 @@ def draft_title(call: Call, queue_label: str) -> str:
     return f"{queue_label or 'Call'}: {who}"
 
 
-def queue_view(policy: QueuePolicy, figures: QueueFigures, waiting: list[Call], now: datetime) -> QueueView:
+def queue_view(
+    policy: QueuePolicy, figures: QueueFigures, waiting: list[Call], now: datetime, door: Door | None = None
+) -> QueueView:
     """`waiting`: the calls of this queue that are waiting or reserved."""
     oldest = min((call.queued_at for call in waiting if call.queued_at), default=None)
     return QueueView(
@@ -175,4 +214,5 @@ def queue_view(policy: QueuePolicy, figures: QueueFigures, waiting: list[Call], 
         service_level_seconds=policy.service_level_time.total_seconds(),
         average_speed_of_answer_seconds=average_speed_of_answer(figures),
         average_handle_time_seconds=average_handle_time(figures),
+        door="" if door is None else "open" if door.is_open else "closed",
     )

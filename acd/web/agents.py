@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from acd.domain import commands as cmd
 from acd.domain.agent import AgentProfile, AgentState
 from acd.queue_settings import RoutingSettings
@@ -9,6 +11,7 @@ from acd.routing_site import taste_of
 from acd.service.ports import User
 from acd.service.views import AgentView, agent_view
 from acd.web.auth import Session
+from acd.web.endpoint import Exchange
 from acd.web.errors import ApiError
 from acd.web.services import WebServices
 from routing.model import canonical
@@ -40,6 +43,13 @@ def be_logged_in(services: WebServices, session: Session) -> None:
     is_leaving = agent is not None and agent.after_call is not None and agent.after_call.state is AgentState.LOGGED_OUT
     if agent is None or agent.state is AgentState.LOGGED_OUT or is_leaving:
         log_in(services, session)
+
+
+def ordered(exchange: Exchange[Any], command: cmd.Command) -> AgentView:
+    """An agent's own command, and the state after it: the answer and the feed say the same. Raises DomainError."""
+    be_logged_in(exchange.services, exchange.session)
+    exchange.services.dispatcher.order(command)
+    return view_of(exchange.services, exchange.session)
 
 
 def view_of(services: WebServices, session: Session) -> AgentView:

@@ -16,7 +16,7 @@ from acd.web.endpoint import Endpoint, json_response
 from acd.web.errors import HttpBindError, errors_as_json
 from acd.web.openapi import openapi_document
 from acd.web.rate_limit import LogInLimiter
-from acd.web.routes import agents, menus, pages, probes, queues, session, tickets
+from acd.web.routes import agents, menus, pages, probes, queues, session, supervision, tickets, work
 from acd.web.services import SERVICES, WebServices
 from acd.web.static_files import load_static_files, static_handler
 from acd.web.ws import OPEN_SCREENS, OpenScreens, serve_screen
@@ -26,6 +26,8 @@ __all__ = ["ENDPOINTS", "HttpBindError", "WebServices", "build_app", "serve"]
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *session.ENDPOINTS,
     *agents.ENDPOINTS,
+    *work.ENDPOINTS,
+    *supervision.ENDPOINTS,
     *queues.ENDPOINTS,
     *menus.ENDPOINTS,
     *tickets.ENDPOINTS,

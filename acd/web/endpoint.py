@@ -40,10 +40,13 @@ class Parameter:
     place: str  # "path" or "query"
     description: str
     pattern: str
+    is_required: bool = True
 
     def check(self, request: web.Request) -> None:
         """Raises ApiError 400."""
         values = request.match_info if self.place == "path" else request.query
+        if not self.is_required and self.name not in values:
+            return
         if not re.search(self.pattern, values.get(self.name, "")):
             raise ApiError(400, "parameter.invalid", f"{self.name}: does not match {self.pattern}")
 

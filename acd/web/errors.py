@@ -14,7 +14,17 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from acd.domain.errors import DomainError, UnknownAgentError, UnknownCallError, UnknownQueueError
+from acd.domain.errors import (
+    DomainError,
+    UnknownAgentError,
+    UnknownCallError,
+    UnknownQueueError,
+    UnknownReasonError,
+    UnknownWrapUpCodeError,
+    WrapUpCodeRequiredError,
+)
+from acd.service.audit import AuditUnavailableError
+from acd.service.ports import PromptsError
 from acd.service.users import UserError, UsersUnavailableError
 from acd.web.services import SERVICES
 from ticketing.api import ContactNotFoundError, DatabaseError, DeskError, TicketNotFoundError
@@ -45,6 +55,7 @@ class ErrorAnswer(msgspec.Struct, frozen=True):
     error: Problem
 
 
+_NOT_FITTING: Final = (UnknownReasonError, UnknownWrapUpCodeError, WrapUpCodeRequiredError)
 _UNKNOWN: Final = (UnknownAgentError, UnknownCallError, UnknownQueueError, TicketNotFoundError, ContactNotFoundError)
 
 
@@ -57,10 +68,12 @@ def as_api_error(error: Exception) -> ApiError:
             reason = error.reason or "error"
             headers = {name: error.headers[name] for name in ("Allow", "Location") if name in error.headers}
             return ApiError(error.status, f"http.{reason.lower().replace(' ', '_')}", f"{reason}.", headers)
-        case UsersUnavailableError() | DatabaseError():
+        case UsersUnavailableError() | DatabaseError() | AuditUnavailableError() | PromptsError():
             return ApiError(503, error.error_id, str(error))
         case _ if isinstance(error, _UNKNOWN):
             return ApiError(404, error.error_id, str(error))
+        case _ if isinstance(error, _NOT_FITTING):
+            return ApiError(422, error.error_id, str(error))
         case DomainError():
             return ApiError(409, error.error_id, str(error))
         case UserError() | DeskError():

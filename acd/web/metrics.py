@@ -78,6 +78,11 @@ class Metrics:
         ):
             Gauge(name, text, registry=self.registry).set_function(value)
 
+    def watch_clock(self, behind: Callable[[], float]) -> None:
+        """How far the machine's clock is ahead of the service's, which works off its steps."""
+        text = "Seconds by which the machine's clock is ahead of the service's"
+        Gauge("guichet_clock_behind_seconds", text, registry=self.registry).set_function(behind)
+
     def hear(self, events: Sequence[ev.Event]) -> None:
         for event in events:
             match event:

@@ -84,7 +84,7 @@ def _parameter(parameter: Parameter) -> Json:
     return {
         "name": parameter.name,
         "in": parameter.place,
-        "required": True,
+        "required": parameter.is_required,
         "description": parameter.description,
         "schema": {"type": "string", "pattern": parameter.pattern},
     }

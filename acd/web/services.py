@@ -14,6 +14,7 @@ from acd.service.dispatcher import Dispatcher
 from acd.service.ivr_figures import IvrFigures
 from acd.service.ports import Clock, UserDirectory
 from acd.service.screens import Screens
+from acd.service.supervision import Supervision
 from acd.settings import Settings
 from acd.web.metrics import Metrics
 from ticketing.api import Desk
@@ -26,6 +27,7 @@ class WebServices:
 
     dispatcher: Dispatcher
     screens: Screens
+    supervision: Supervision
     users: UserDirectory
     desk: Desk
     clock: Clock

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -13,7 +13,7 @@ from acd.domain.call import Call
 from acd.domain.caller import Caller, CallerContext, Certainty, ContactCard, TicketCard
 from acd.domain.commands import Command
 from acd.domain.effects import CommitTicket
-from acd.service.ports import Clock, Desk, DeskError, Lookups, Prompts, Timers
+from acd.service.ports import Clock, Desk, DeskError, Lookups, Prompts, PromptsError, Timers
 from ivr.model import PromptRef
 from tests.fakes.switch import FakeChannel, FakeTelephony
 
@@ -178,6 +178,12 @@ class FakePrompts(Prompts):
 
     async def speak(self, prompts: Sequence[PromptRef], *, within: timedelta) -> None:
         """All words have a sound here."""
+
+    async def prepare(self, prompts: Iterable[PromptRef]) -> Mapping[PromptRef, str]:
+        wanted = tuple(prompts)
+        if any(prompt in self._without_sound for prompt in wanted):
+            raise PromptsError("a sound cannot be made: made so by the test")
+        return {prompt: prompt.text or prompt.recording for prompt in wanted}
 
 
 class FakeLookups(Lookups):

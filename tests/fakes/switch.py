@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from acd.domain.outgoing import FarEnd
 from acd.service.ports import (
@@ -59,7 +59,8 @@ class FakeTelephony(Telephony):
         """The service is connected (again)."""
         self.is_down = False
         live = {linkedid: channel for linkedid, channel in self._channels.items() if not channel.has_ended}
-        self.hear(LiveChannels(frozenset(live), observed_at))
+        talking = frozenset(name for name, channel in live.items() if channel.leg is not None and channel.is_answered)
+        self.hear(LiveChannels(frozenset(live), observed_at, talking))
         for linkedid, channel in live.items():
             if channel.leg is not None and channel.is_answered:
                 self.hear(LegAnswered(linkedid, channel.leg))
@@ -115,6 +116,7 @@ class FakeChannel(CallerChannel):
         self.leg: str | None = None  # the extension that rings or talks; it goes on when control is lost
         self.is_answered = False  # the phone dialled last
         self.is_finished = False
+        self.turned_away: str | None = None
         self.has_ended = False
         self.switch: FakeTelephony | None = None
         loop = asyncio.get_running_loop()
@@ -293,6 +295,15 @@ class FakeChannel(CallerChannel):
 
     def heard_answer(self) -> None:
         self.is_answered = True
+
+    async def turn_away(self, treatment: Literal["announcement", "fallback"]) -> None:
+        """What the dialplan does then: an announcement and the end, or its fallback, where the caller stays."""
+        self._check()
+        self.turned_away = treatment
+        self._lose_control(because_hung_up=False)
+        if treatment == "announcement":
+            self.is_finished = True
+            self.hang_up()
 
     async def finish(self) -> None:
         self._check()

@@ -23,12 +23,16 @@ from acd.domain.metrics import QueueStatistics
 from acd.domain.queue import QueuePolicy
 from acd.service.dispatcher import Dispatcher
 from acd.service.ivr_figures import IvrFigures
+from acd.service.notices import Notices
 from acd.service.ports import Clock, Role, User
 from acd.service.screens import Screens
+from acd.service.supervision import Supervision
 from acd.settings import Settings, load_settings
 from acd.web.app import WebServices, build_app
 from acd.web.metrics import Metrics
+from tests.fakes.audit import FakeAuditLog
 from tests.fakes.desk_store import FakeDeskStore
+from tests.fakes.ports import FakePrompts
 from tests.fakes.users import FakeUserDirectory
 from ticketing.api import Desk
 
@@ -64,6 +68,7 @@ class WebWorld:
     dispatcher: Dispatcher
     screens: Screens
     users: FakeUserDirectory
+    audit: FakeAuditLog
     desk: Desk
     metrics: Metrics
     app: web.Application
@@ -122,11 +127,14 @@ def build_world(
     metrics = Metrics()
     metrics.watch(screens)
     users = FakeUserDirectory((user, PASSWORD) for user in (ALICE, BOB, SARAH, PHONELESS))
+    audit = FakeAuditLog()
+    notices = Notices(engine.state, screens)
     unready: list[str] = []
     effects: list[fx.Effect] = []
     services = WebServices(
         dispatcher=dispatcher,
         screens=screens,
+        supervision=Supervision(dispatcher, audit, clock, FakePrompts(), users),
         users=users,
         desk=Desk(FakeDeskStore(), clock.now),
         clock=clock,
@@ -137,7 +145,7 @@ def build_world(
         metrics=metrics,
         ivr_figures=IvrFigures(),
     )
-    for listener in (statistics.hear, screens.hear, metrics.hear):
+    for listener in (statistics.hear, screens.hear, notices.hear, metrics.hear):
         dispatcher.add_listener(listener)
     kinds = (
         fx.RingAgent,
@@ -157,6 +165,7 @@ def build_world(
         dispatcher=dispatcher,
         screens=screens,
         users=users,
+        audit=audit,
         desk=services.desk,
         metrics=metrics,
         app=build_app(services),

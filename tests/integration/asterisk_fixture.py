@@ -59,17 +59,21 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM, host: str = "127.0.0
         return int(trial.getsockname()[1])
 
 
-def settings_for_tests(data_dir: Path, overrides: Mapping[str, object] | None = None) -> Settings:
-    """The shipped defaults on free ports; `overrides` are sections of `asterisk`."""
+def settings_for_tests(
+    data_dir: Path, overrides: Mapping[str, object] | None = None, sections: Mapping[str, object] | None = None
+) -> Settings:
+    """The shipped defaults on free ports; `overrides` are sections of `asterisk`, `sections` those beside it."""
     first = random.randrange(12_000, 30_000, 2)
     asterisk: dict[str, object] = {
         "system_name": "guichet-test",
         "ami": {"port": free_port()},
         "fastagi": {"port": free_port()},
+        "fallback": {"queue": "support"},
         "sip": {"port": free_port(socket.SOCK_DGRAM), "rtp_first_port": first, "rtp_last_port": first + 1999},
     }
     asterisk.update(overrides or {})
-    return load_settings(environment={}, overrides={"service": {"data_dir": str(data_dir)}, "asterisk": asterisk})
+    service = {"data_dir": str(data_dir)}
+    return load_settings(environment={}, overrides={**(sections or {}), "service": service, "asterisk": asterisk})
 
 
 def run_aside(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -143,9 +147,11 @@ def new_asterisk(
     overrides: Mapping[str, object] | None = None,
     extra_files: Mapping[str, str] | None = None,
     apology: str = "",
+    *,
+    sections: Mapping[str, object] | None = None,
 ) -> RunningAsterisk:
     """Not started yet: `await ….instance.up()`."""
-    settings = settings_for_tests(home, overrides)
+    settings = settings_for_tests(home, overrides, sections)
     secrets = load_secrets(settings.data_dir, {})
     files = {"extensions_local.conf": TEST_DIALPLAN, **(extra_files or {})}
     return RunningAsterisk(

@@ -2,6 +2,7 @@ async () => {
   const {
     initialAgent, reduceAgent, initialSupervisor, reduceSupervisor, asClock, asPercent, secondsSince, secondsUntil,
   } = await import("/static/state.js");
+  const { healthLines } = await import("/static/health.js");
   const play = (frames, from = initialAgent) => frames.reduce(reduceAgent, from);
   const agent = (state, call_id = null) => ({ type: "agent", data: { state, call_id } });
   const ticket = { number: null, title: "T" };
@@ -25,6 +26,7 @@ async () => {
     { type: "snapshot", data: { queues: [queue("b", 0), queue("a", 0)], agents: [{ agent_id: "x", name: "X" }] } },
     { type: "queues", data: [queue("b", 3)] },
     { type: "agents", data: { changed: [{ agent_id: "y", name: "Y" }], removed: ["x"] } },
+    { type: "health", data: { troubles: ["the desk"], overload: "calls", shed: 2 } },
   ].reduce(reduceSupervisor, initialSupervisor);
 
   const nine = "2026-11-21T09:00:00Z";
@@ -36,6 +38,7 @@ async () => {
     ended: [ended("r1").call, ended("r1").draft, ended("r0").call.call_id],
     tickets: tickets.map((known) => known.number + (known.toQualify ? "!" : "")),
     board: [board.queues.map((known) => known.name + known.waiting), board.agents.map((known) => known.agent_id)],
+    health: [healthLines(board.health).length, healthLines({ troubles: [], overload: null, shed: 0 }), healthLines(null)],
     unknown: reduceAgent(initialAgent, { type: "news", data: 1 }) === initialAgent,
     untouched: initialAgent,
     nothing: play([{ type: "snapshot", data: { agent: null, call: null } }, { type: "call", data: null }]).call,

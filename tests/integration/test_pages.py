@@ -281,6 +281,7 @@ async def test_the_reducer(site: Site) -> None:
         "ended": [None, None, "c1"],
         "tickets": ["6!", "5", "4", "3", "2"],
         "board": [["a0", "b3"], ["y"]],
+        "health": [3, [], []],
         "unknown": True,
         "untouched": {
             "connection": "connecting",

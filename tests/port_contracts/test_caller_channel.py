@@ -44,6 +44,16 @@ def never() -> asyncio.Future[object]:
     return asyncio.get_running_loop().create_future()
 
 
+# --- too busy -------------------------------------------------------------------------------------------------
+
+
+async def test_a_caller_turned_away_hears_an_announcement_and_is_let_go(line: Line) -> None:
+    await line.channel.turn_away("announcement")
+    await line.is_let_go()
+    with pytest.raises((CallerHungUpError, ControlLostError)):
+        await line.channel.start_music()
+
+
 # --- facts and state ------------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import structlog
 
@@ -217,6 +217,11 @@ class AgiCallerChannel(CallerChannel):
         with self._call_errors():
             await self._session.set_variable(dialplan.DONE, "1")
             await self._session.hangup()
+
+    async def turn_away(self, treatment: Literal["announcement", "fallback"]) -> None:
+        with self._call_errors():
+            await self._session.set_variable(dialplan.OVERLOAD, treatment)
+        self._session.close()
 
     @contextmanager
     def _call_errors(self) -> Iterator[None]:

@@ -43,6 +43,15 @@ AGENT = "GUICHET_AGENT"
 SEEN = "GUICHET_SEEN"  # "1": a service has taken this call up since the dialplan last asked for one
 DONE = "GUICHET_DONE"  # "1": only the service sets it; AGISTATUS says nothing about it (see design.md section 2)
 
+OVERLOAD = "GUICHET_OVERLOAD"  # "announcement" or "fallback": the service is too busy for this caller
+FALLBACK = "GUICHET_FALLBACK"  # what is to be known of a caller in a fallback queue: see [guichet-fallback]
+FALLBACK_FAMILY = "guichet-fallback"  # in Asterisk's database: what became of them, by Linkedid; the context, too
+
+
+def fallback_queue(queue: str) -> str:
+    """Asterisk's queue that stands in for one of ours."""
+    return f"guichet-{queue}"
+
 
 def phone_endpoint(extension: str) -> str:
     """The PJSIP endpoint of an agent's phone. Never a bare number: a caller's From header cannot collide with it."""

@@ -107,7 +107,8 @@ def render(
     """File name -> text of every file of Asterisk's configuration folder.
 
     `apology`: sound played before a caller without any service is let go, a path without ending, or "" for a
-    built-in one. `extra_files` replace or add files (`extensions_local.conf`, `queues.conf`...).
+    built-in one; `busy` beside it is for those the service is too busy for. `extra_files` replace or add files
+    (`extensions_local.conf`, `queues.conf`...).
     Raises RenderError.
     """
     values = _values(settings, secrets, layout, apology) | {"modules": modules}
@@ -170,9 +171,24 @@ def _values(settings: Settings, secrets: Secrets, layout: Layout, apology: str) 
         "value_of": lambda name: _Verbatim("${" + name + "}"),
         "without_service_seconds": round(asterisk.fallback.without_service_seconds.total_seconds()),
         "fallback": asterisk.fallback.extension or "",
+        "fallback_queue": asterisk.fallback.queue or "",
+        "queues": _queues(settings),
         "apology": apology,
+        "busy_announcement": str(Path(apology).with_name("busy")) if apology else "",
         "events_left_out": EVENTS_LEFT_OUT,
     }
+
+
+def _queues(settings: Settings) -> list[dict[str, object]]:
+    """Whole seconds, which is what app_queue takes."""
+    return [
+        {
+            "name": name,
+            "offer_seconds": max(1, round(queue.offer_time_seconds.total_seconds())),
+            "wrap_up_seconds": round(queue.wrap_up_time_seconds.total_seconds()),
+        }
+        for name, queue in settings.queues.items()
+    ]
 
 
 def _behind_nat(external_address: str | None) -> tuple[str, ...]:

@@ -11,11 +11,13 @@ from acd.settings import Settings
 def snippets(files: Mapping[str, str], settings: Settings) -> str:
     """`files` as `render` makes them; of them only what an existing Asterisk lacks, with where it goes."""
     asterisk = settings.asterisk
-    parts = (
+    parts = [
         ("manager.conf", files["manager_guichet.conf"], _MANAGER.format(port=asterisk.ami.port)),
         ("extensions.conf", files["extensions_guichet.conf"], _EXTENSIONS.format(music=asterisk.music_class)),
         ("pjsip.conf", files["pjsip_agents.conf"], _PJSIP),
-    )
+    ]
+    if asterisk.fallback.queue is not None:
+        parts.append(("queues.conf", files["queues.conf"], _QUEUES))
     modules = "\n".join(f";   {' '.join(REQUIRED[at : at + 4])}" for at in range(0, len(REQUIRED), 4))
     head = _HEAD.format(host=asterisk.ami.host, port=asterisk.ami.port, agi=asterisk.fastagi.port, modules=modules)
     shown = [f"{head}"]
@@ -42,6 +44,10 @@ _EXTENSIONS = """\
 Send your trunk's calls here: `context = guichet-trunk` in its endpoint, or from your own context
   exten => NUMBER,1,Goto(guichet-numbers,NUMBER,1)
 Callers hear the music on hold class "{music}" (musiconhold.conf).
+"""
+_QUEUES = """\
+Asterisk's own queues, for the time without a service (asterisk.fallback.queue). app_queue must be loaded.
+Where you have a [general] section of your own, set `persistentmembers = yes` in it and leave this one out.
 """
 _PJSIP = """\
 Agents' phones. They register with the name and the password below, at your own transport.

@@ -8,9 +8,11 @@ from datetime import timedelta
 
 import structlog
 
+from acd.adapters.asterisk import dialplan
 from acd.adapters.asterisk.ami import AmiAddress, AmiError, AmiEvent, AmiLink, AmiRefusedError
+from acd.adapters.asterisk.fallback import call_talking, calls_over, is_in_queue
 from acd.adapters.asterisk.translate import extension_of, talking_leg, translate
-from acd.service.ports import Clock, LiveChannels, Telephony, TelephonyError, TelephonyFact
+from acd.service.ports import CallerGone, Clock, LegAnswered, LiveChannels, Telephony, TelephonyError, TelephonyFact
 from acd.service.tasks import BackgroundTasks
 
 log = structlog.get_logger(__name__)
@@ -71,8 +73,14 @@ class AsteriskTelephony(Telephony):
             self._dial_began(event)
             return
         fact = translate(event)
-        if fact is not None:
-            self._hear(fact)
+        if fact is None:
+            return
+        if isinstance(fact, LegAnswered) and event.get("Context") == dialplan.FALLBACK_FAMILY:
+            self._tasks.start(self._tell_served(fact), "tell_served")
+            return
+        if isinstance(fact, CallerGone):
+            self.dial_is_over(fact.linkedid)  # also of a call that somebody else dialled for
+        self._hear(fact)
 
     def _dial_began(self, event: AmiEvent) -> None:
         channel, linkedid = event.get("DestChannel") or "", event.get("Linkedid") or ""
@@ -83,15 +91,45 @@ class AsteriskTelephony(Telephony):
             self._stops.discard(linkedid)
             self._tasks.start(self._hang_up(channel), "hang_up_leg")
 
+    async def look(self) -> None:
+        """Tell all live channels now, as after a login. Raises AmiError."""
+        await self._resync()
+
     async def _resync(self) -> None:
+        over = await calls_over(self._link)
         observed_at = self._clock.now()
         channels = await self._link.events_session.list_action("CoreShowChannels")
         live = frozenset(channel["Linkedid"] for channel in channels if channel.get("Linkedid"))
-        log.info("asterisk_resynchronised", channels=len(channels), calls=len(live))
-        self._hear(LiveChannels(live, observed_at))
-        for channel in channels:  # answers given while nobody listened
-            if leg := talking_leg(channel):
-                self._hear(leg)
+        log.info("asterisk_resynchronised", channels=len(channels), calls=len(live), served_elsewhere=len(over))
+        for call in over:  # before those that are gone are ended as such
+            self._hear(call)
+        legs = [(leg, channel) for channel in channels if (leg := talking_leg(channel))]
+        self._hear(LiveChannels(live, observed_at, frozenset(leg.linkedid for leg, _ in legs)))
+        queued = {channel["Linkedid"] for channel in channels if is_in_queue(channel)}
+        for leg, channel in legs:  # answers given while nobody listened
+            served = None
+            if leg.linkedid in queued:
+                seconds = _seconds(channel.get("Duration") or "")
+                served = await call_talking(self._link, leg.linkedid, leg.extension, observed_at, seconds)
+            self._hear(served or leg)
+
+    async def _tell_served(self, leg: LegAnswered) -> None:
+        """The fallback queue goes on ringing for a moment after a service is back."""
+        try:
+            served = await call_talking(self._link, leg.linkedid, leg.extension, self._clock.now(), 0)
+        except AmiError as error:
+            log.warning("served_talk_not_told", error=str(error))  # the next resynchronisation tells of it
+            return
+        self._hear(served or leg)
+
+
+def _seconds(duration: str) -> int:
+    """Of "00:01:02", as CoreShowChannels says how old a channel is."""
+    parts = duration.split(":")
+    if len(parts) != 3 or not all(part.isdecimal() for part in parts):
+        return 0
+    hours, minutes, seconds = map(int, parts)
+    return 3600 * hours + 60 * minutes + seconds
 
 
 def _nobody(fact: TelephonyFact) -> None:

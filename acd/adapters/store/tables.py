@@ -1,4 +1,4 @@
-"""Tables of people and their sessions. Changes to them are migrations: see migrations/versions."""
+"""Tables of people, their sessions and what they did. Changes to them are migrations: see migrations/versions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import Column, ForeignKey, Index, MetaData, String, Table, Text
 
-from ticketing.api import UtcInstant
+from ticketing.api import JsonText, Serial, UtcInstant
 
 metadata: Final = MetaData()
 
@@ -29,4 +29,19 @@ sessions: Final = Table(
     Column("expires_at", UtcInstant, nullable=False),
     Index("sessions_by_login", "login"),
     Index("sessions_by_expiry", "expires_at"),
+)
+
+audit_log: Final = Table(
+    "audit_log",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("at", UtcInstant, nullable=False),
+    Column("who", String(40), nullable=False),  # a login; it stays when the user is removed
+    Column("action", String(60), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("outcome", String(60), nullable=False),  # asked, done, or the error id of a refusal
+    Column("details", JsonText),
+    Index("audit_log_by_who", "who", "id"),
+    sqlite_autoincrement=True,  # an entry's number is never given again
 )

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
-from acd.domain.changes import calls, people, talks, waiting, work
+from acd.domain.changes import calls, fallback, people, supervision, talks, waiting, work
 
-CHANGES = {**people.CHANGES, **calls.CHANGES, **waiting.CHANGES, **talks.CHANGES, **work.CHANGES}
+CHANGES = {
+    **people.CHANGES,
+    **calls.CHANGES,
+    **waiting.CHANGES,
+    **talks.CHANGES,
+    **supervision.CHANGES,
+    **fallback.CHANGES,
+    **work.CHANGES,
+}

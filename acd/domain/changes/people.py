@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -67,7 +68,15 @@ def _agent_became_ready(state: State, event: ev.AgentBecameReady) -> None:
 
 
 def _agent_became_not_ready(state: State, event: ev.AgentBecameNotReady) -> None:
-    state.settle(event.agent_id, AgentState.NOT_READY, event.at, reason=event.reason, after_call=None)
+    state.settle(
+        event.agent_id,
+        AgentState.NOT_READY,
+        event.at,
+        reason=event.reason,
+        after_call=None,
+        resumes_ready=event.resumes,
+        ticket=event.ticket,
+    )
 
 
 def _after_call_chosen(state: State, event: ev.AfterCallChosen) -> None:
@@ -76,8 +85,27 @@ def _after_call_chosen(state: State, event: ev.AfterCallChosen) -> None:
 
 def _wrap_up_started(state: State, event: ev.WrapUpStarted) -> None:
     state.replace_agent(
-        event.agent_id, state=AgentState.WRAP_UP, since=event.at, wrap_up_until=event.until, reservation_id=None
+        event.agent_id,
+        state=AgentState.WRAP_UP,
+        since=event.at,
+        wrap_up_until=event.until,
+        wrap_up_extended=timedelta(0),
+        reservation_id=None,
     )
+
+
+def _wrap_up_extended(state: State, event: ev.WrapUpExtended) -> None:
+    extended = state.agents[event.agent_id].wrap_up_extended + event.by_time
+    state.replace_agent(event.agent_id, wrap_up_until=event.until, wrap_up_extended=extended)
+
+
+def _phone_changed(state: State, event: ev.PhoneChanged) -> None:
+    state.replace_agent(event.agent_id, phone_trouble=event.trouble)
+
+
+def _reason_limit_passed(state: State, event: ev.ReasonLimitPassed) -> None:
+    passed = state.agents[event.agent_id].limits_passed
+    state.replace_agent(event.agent_id, limits_passed=(*passed, event.limit))
 
 
 def _wrap_up_ended(state: State, event: ev.WrapUpEnded) -> None:
@@ -111,7 +139,10 @@ CHANGES: Mapping[type[ev.Event], Change] = {
     ev.AgentBecameNotReady: _agent_became_not_ready,
     ev.AfterCallChosen: _after_call_chosen,
     ev.WrapUpStarted: _wrap_up_started,
+    ev.WrapUpExtended: _wrap_up_extended,
     ev.WrapUpEnded: _wrap_up_ended,
+    ev.PhoneChanged: _phone_changed,
+    ev.ReasonLimitPassed: _reason_limit_passed,
     ev.ReserveCalledUp: _reserve_called_up,
     ev.ReserveStoodDown: _reserve_stood_down,
 }

@@ -33,6 +33,8 @@ def _call_reserved(state: State, event: ev.CallReserved) -> None:
         ringing_at=None,
         dialled_at=None,
         reasons=event.reasons,
+        offer_mode=event.mode,
+        offer_accepted_at=None,
     )
     state.settle(
         event.agent_id,
@@ -41,6 +43,10 @@ def _call_reserved(state: State, event: ev.CallReserved) -> None:
         reservation_id=event.reservation_id,
         call_id=event.call_id,
     )
+
+
+def _offer_accepted(state: State, event: ev.OfferAccepted) -> None:
+    state.replace_call(event.call_id, event.at, offer_accepted_at=event.at)
 
 
 def _agent_rang(state: State, event: ev.AgentRang) -> None:
@@ -76,6 +82,8 @@ def _back_to_queue(
 
 
 def _talk_adopted(state: State, event: ev.TalkAdopted) -> None:
+    if state.pool.has_item(event.call.call_id):
+        state.pool.remove_item(event.call.call_id)
     call = state.calls[event.call.call_id] = event.call
     state.settle(
         event.agent_id,
@@ -94,6 +102,7 @@ def _talk_ended(state: State, event: ev.TalkEnded) -> None:
 
 CHANGES: Mapping[type[ev.Event], Change] = {
     ev.CallReserved: _call_reserved,
+    ev.OfferAccepted: _offer_accepted,
     ev.AgentRang: _agent_rang,
     ev.ReservationAccepted: _reservation_accepted,
     ev.ReservationRejected: _back_to_queue,

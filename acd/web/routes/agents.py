@@ -55,7 +55,7 @@ async def show_me(exchange: Exchange[NoBody]) -> AgentView:
     errors=_CONFLICT,
 )
 async def make_ready(exchange: Exchange[NoBody]) -> AgentView:
-    return _ordered(exchange, cmd.MakeReady(agent_id=exchange.session.agent_id))
+    return agents.ordered(exchange, cmd.MakeReady(agent_id=exchange.session.agent_id))
 
 
 @endpoint(
@@ -65,10 +65,10 @@ async def make_ready(exchange: Exchange[NoBody]) -> AgentView:
     body=NotReadyInput,
     answer=AgentView,
     access=AGENTS,
-    errors=_CONFLICT,
+    errors={**_CONFLICT, 422: "There is no such reason"},
 )
 async def make_not_ready(exchange: Exchange[NotReadyInput]) -> AgentView:
-    return _ordered(exchange, cmd.MakeNotReady(agent_id=exchange.session.agent_id, reason=exchange.body.reason))
+    return agents.ordered(exchange, cmd.MakeNotReady(agent_id=exchange.session.agent_id, reason=exchange.body.reason))
 
 
 @endpoint(
@@ -81,7 +81,9 @@ async def make_not_ready(exchange: Exchange[NotReadyInput]) -> AgentView:
     errors=_CONFLICT,
 )
 async def reject(exchange: Exchange[RejectInput]) -> AgentView:
-    return _ordered(exchange, cmd.RejectReservation(agent_id=exchange.session.agent_id, reason=exchange.body.reason))
+    return agents.ordered(
+        exchange, cmd.RejectReservation(agent_id=exchange.session.agent_id, reason=exchange.body.reason)
+    )
 
 
 @endpoint(
@@ -91,7 +93,7 @@ async def reject(exchange: Exchange[RejectInput]) -> AgentView:
     body=WrapUpInput,
     answer=AgentView,
     access=AGENTS,
-    errors={**_CONFLICT, 422: "`link_to` is no ticket's number"},
+    errors={**_CONFLICT, 422: "`link_to` is no ticket's number, or the code is missing or unknown"},
 )
 async def end_wrap_up(exchange: Exchange[WrapUpInput]) -> AgentView:
     said = exchange.body
@@ -106,7 +108,7 @@ async def end_wrap_up(exchange: Exchange[WrapUpInput]) -> AgentView:
         link_to=said.link_to,
         new_ticket=said.new_ticket,
     )
-    return _ordered(exchange, command)
+    return agents.ordered(exchange, command)
 
 
 @endpoint(
@@ -119,13 +121,6 @@ async def end_wrap_up(exchange: Exchange[WrapUpInput]) -> AgentView:
 )
 async def list_agents(exchange: Exchange[NoBody]) -> list[AgentView]:
     return exchange.services.screens.agent_views()
-
-
-def _ordered(exchange: Exchange[object], command: cmd.Command) -> AgentView:
-    """The state after the command: the answer and the feed say the same."""
-    agents.be_logged_in(exchange.services, exchange.session)
-    exchange.services.dispatcher.order(command)
-    return agents.view_of(exchange.services, exchange.session)
 
 
 ENDPOINTS = (show_me, make_ready, make_not_ready, reject, end_wrap_up, list_agents)

@@ -72,12 +72,20 @@ export const initialSupervisor = Object.freeze({
   skew: 0,
   queues: [], // QueueView, by name
   agents: [], // AgentView, by name
+  health: null, // HealthView: how the service itself is
 });
 
 export function reduceSupervisor(state, frame) {
   switch (frame.type) {
     case "snapshot":
-      return { ...state, queues: byKey(frame.data.queues, "name"), agents: byKey(frame.data.agents, "name") };
+      return {
+        ...state,
+        queues: byKey(frame.data.queues, "name"),
+        agents: byKey(frame.data.agents, "name"),
+        health: frame.data.health ?? null,
+      };
+    case "health":
+      return { ...state, health: frame.data };
     case "queues":
       return { ...state, queues: merged(state.queues, frame.data, "name", "name") };
     case "agents": {

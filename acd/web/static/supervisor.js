@@ -1,6 +1,7 @@
 import { html, render, useEffect, useReducer } from "./vendor/htm-preact-standalone.js";
 import { openSession } from "./api.js";
 import { connect } from "./connection.js";
+import { HealthBar } from "./health.js";
 import { Clock, ConnectionBar, reasonText, StateBadge, TopBar, useNow } from "./parts.js";
 import { asClock, asPercent, initialSupervisor, reduceSupervisor, secondsSince } from "./state.js";
 
@@ -14,6 +15,7 @@ function SupervisorPage({ user }) {
     <${ConnectionBar} connection=${state.connection} />
     <${TopBar} user=${user} page="supervisor" />
     <main class="supervisor">
+      <${HealthBar} health=${state.health} />
       <${Tiles} state=${state} now=${now} />
       <${Queues} queues=${state.queues} now=${now} />
       <${Agents} agents=${state.agents} queues=${state.queues} now=${now} />

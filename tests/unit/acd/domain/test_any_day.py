@@ -26,6 +26,7 @@ from acd.domain.ids import AgentId, CallId, QueueName, agent_id_of, call_id_of, 
 from acd.domain.journal_format import decode_event, encode_event
 from acd.domain.metrics import QueueStatistics
 from acd.domain.outgoing import FarEnd
+from acd.domain.people import OfferMode, PeopleRules, ReasonPolicy
 from acd.domain.picture import pieces_of, restore
 from acd.domain.queue import (
     Overflow,
@@ -65,6 +66,23 @@ PEOPLE: tuple[type[cmd.Command], ...] = (
     cmd.AcceptMessage,
     cmd.FinishMessage,
     cmd.LeaveMessage,
+    cmd.AcceptOffer,
+    cmd.ExtendWrapUp,
+    cmd.StartTicketWork,
+    cmd.MoveCall,
+    cmd.PrioritiseCall,
+    cmd.AssignCall,
+    cmd.SetQueueDoor,
+    cmd.BroadcastText,
+)
+PEOPLE_RULES = PeopleRules(
+    reasons=(
+        ReasonPolicy(name="lunch", label="Lunch", limit=timedelta(seconds=20), shift_limit=timedelta(seconds=50)),
+        ReasonPolicy(name="training", label="Training"),
+    ),
+    group_modes=(("network", OfferMode.ACCEPT),),
+    agent_modes=(("dave", OfferMode.AUTO_ANSWER),),
+    vip_whisper=(("fr", "VIP"),),
 )
 RICH = replace(
     policy("support", support=1),
@@ -100,11 +118,12 @@ DOOR = replace(
     steps=(Step(after=timedelta(seconds=25), flow="elsewhere"),),
 )
 SITE = (RICH, ORDERS_POLICY, DOOR)
+RULES = RoutingRules(people=PEOPLE_RULES)
 
 
 def picture(state: State) -> tuple[object, ...]:
     pool = state.pool
-    inside = (set(pool._items), set(pool._idle), dict(pool._present), set(pool._reserves))
+    inside = (set(pool._items), set(pool._idle), dict(pool._present), set(pool._reserves), dict(state.doors))
     places = (dict(state.callbacks), dict(state.left_places))
     return (dict(state.calls), dict(state.agents), dict(state.queues), *inside, *places, deepcopy(state.tallies))
 
@@ -141,6 +160,8 @@ class AnyDay(RuleBasedStateMachine):
             for event in decision.events
             if isinstance(event, ev.FarEndNotReached) and event.call_id.startswith("call_outgoing")
         )
+        served = [event for event in decision.events if isinstance(event, ev.CallServedElsewhere)]
+        self.accepted.update(event.call_id for event in served if event.call.is_answered)
         for effect in decision.effects:
             self.carry_out(effect)
         return True
@@ -153,7 +174,9 @@ class AnyDay(RuleBasedStateMachine):
             case fx.CancelTimer():
                 self.timers.pop(effect.key, None)
             case fx.RingAgent():
-                assert self.engine.state.calls[effect.call_id].is_controlled
+                call = self.engine.state.calls[effect.call_id]
+                assert call.is_controlled
+                assert call.offer_mode is not OfferMode.ACCEPT or call.offer_accepted_at
             case fx.CallAgentFirst():
                 assert self.engine.state.calls[effect.call_id].kind in {CallKind.CALLBACK, CallKind.OUTBOUND}
             case fx.CommitTicket(agent_id=""):
@@ -165,7 +188,7 @@ class AnyDay(RuleBasedStateMachine):
 
     @initialize()
     def open_up(self) -> None:
-        self.give(cmd.ConfigureQueues(queues=SITE))
+        self.give(cmd.ConfigureQueues(queues=SITE, rules=RULES))
 
     @rule(login=LOGINS, skills=SKILLS)
     def register(self, login: str, skills: dict[str, int]) -> None:
@@ -181,9 +204,48 @@ class AnyDay(RuleBasedStateMachine):
     def change_state(self, agent: AgentId, kind: type[cmd.LogInAgent]) -> None:
         self.give(kind(agent_id=agent))
 
+    @rule(agent=AGENTS, reason=st.sampled_from(["lunch", "lunch", "training", "unheard_of"]))
+    def go_to_lunch(self, agent: AgentId, reason: str) -> None:
+        self.give(cmd.MakeNotReady(agent_id=agent, reason=reason))
+
+    @rule(agent=AGENTS, trouble=st.sampled_from(["", "", "phone_unregistered", "do_not_disturb"]))
+    def phone_changes(self, agent: AgentId, trouble: str) -> None:
+        before = self.engine.state.agents.get(agent)
+        self.give(cmd.ReportPhone(agent_id=agent, trouble=trouble))
+        if before is not None and before.state is AgentState.NOT_READY and not before.resumes_ready:
+            assert self.engine.state.agents[agent] == replace(before, phone_trouble=trouble), (
+                "the agent chose otherwise"
+            )
+
+    @rule(agent=AGENTS, kind=st.sampled_from([cmd.AcceptOffer, cmd.ExtendWrapUp]))
+    def accept_or_extend(self, agent: AgentId, kind: type[cmd.AcceptOffer]) -> None:
+        self.give(kind(agent_id=agent))
+
     @rule(agent=AGENTS)
-    def go_to_lunch(self, agent: AgentId) -> None:
-        self.give(cmd.MakeNotReady(agent_id=agent, reason="lunch"))
+    def work_on_a_ticket(self, agent: AgentId) -> None:
+        self.give(cmd.StartTicketWork(agent_id=agent, ticket="1234"))
+
+    # supervisors ---------------------------------------------------------------------------------------------
+
+    @rule(call=CALLS, queue=QUEUES)
+    def move(self, call: CallId, queue: QueueName) -> None:
+        self.give(cmd.MoveCall(call_id=call, queue=queue))
+
+    @rule(call=CALLS, priority=st.integers(0, 9))
+    def prioritise(self, call: CallId, priority: int) -> None:
+        self.give(cmd.PrioritiseCall(call_id=call, priority=priority))
+
+    @rule(call=CALLS, agent=AGENTS)
+    def assign(self, call: CallId, agent: AgentId) -> None:
+        self.give(cmd.AssignCall(call_id=call, agent_id=agent))
+
+    @rule(queue=QUEUES, is_open=st.sampled_from([True, False, None]))
+    def set_door(self, queue: QueueName, is_open: bool | None) -> None:
+        self.give(cmd.SetQueueDoor(queue=queue, is_open=is_open, announcement=(("fr", "Fermé."),)))
+
+    @rule(queue=QUEUES)
+    def broadcast(self, queue: QueueName) -> None:
+        self.give(cmd.BroadcastText(text="Fire drill", sender="sarah", queue=queue))
 
     @rule(agent=AGENTS)
     def reject(self, agent: AgentId) -> None:
@@ -254,7 +316,21 @@ class AnyDay(RuleBasedStateMachine):
     @rule(linkedid=LINKEDIDS, agent=AGENTS, queue=QUEUES, attempts=st.integers(0, 2))
     def find_a_talk_under_way(self, linkedid: str, agent: AgentId, queue: QueueName, attempts: int) -> None:
         """After a restart of the service, or said by mistake."""
-        call = Call(
+        self.give(cmd.AdoptTalk(call=self._found(linkedid, agent, queue, attempts)))
+
+    @rule(linkedid=LINKEDIDS, agent=AGENTS, queue=QUEUES, answered=st.booleans(), over=st.booleans())
+    def served_by_the_fallback_queue(
+        self, linkedid: str, agent: AgentId, queue: QueueName, answered: bool, over: bool
+    ) -> None:
+        call = self._found(linkedid, agent, queue, 0)
+        if over:
+            answered_at = self.now - timedelta(seconds=40) if answered else None
+            self.give(cmd.AccountForCall(call=replace(call, answered_at=answered_at, ended_at=self.now)))
+        else:
+            self.give(cmd.AdoptServedTalk(call=replace(call, answered_at=self.now - timedelta(seconds=40))))
+
+    def _found(self, linkedid: str, agent: AgentId, queue: QueueName, attempts: int) -> Call:
+        return Call(
             call_id=call_id_of(linkedid),
             linkedid=linkedid,
             channel="channel",
@@ -267,7 +343,6 @@ class AnyDay(RuleBasedStateMachine):
             attempts=attempts,
             queued_at=self.now - timedelta(seconds=50),
         )
-        self.give(cmd.AdoptTalk(call=call))
 
     @rule(call=CALLS)
     def walk_the_menu(self, call: CallId) -> None:
@@ -284,7 +359,9 @@ class AnyDay(RuleBasedStateMachine):
     @rule(kept=st.sets(st.sampled_from(SITE)), needs=st.booleans())
     def configure(self, kept: set[object], needs: bool) -> None:
         extra = (policy("plain", network=2),) if needs else ()
-        rules = RoutingRules(item_choice=ItemChoice.GREATEST_NEED, priority_worth_seconds=10, seed=3)
+        rules = RoutingRules(
+            item_choice=ItemChoice.GREATEST_NEED, priority_worth_seconds=10, seed=3, people=PEOPLE_RULES
+        )
         self.give(cmd.ConfigureQueues(queues=tuple(queue for queue in SITE if queue in kept) + extra, rules=rules))
 
     @rule(seconds=SECONDS)
@@ -516,6 +593,7 @@ class AnyDay(RuleBasedStateMachine):
                 self.end(call.call_id, Reason.CALLER_HUNG_UP)
             self.pass_time(30)
             for agent in tuple(state.agents.values()):
+                self.give(cmd.ReportPhone(agent_id=agent.agent_id, trouble=""))
                 if agent.state is not AgentState.LOGGED_OUT:
                     self.give(cmd.MakeReady(agent_id=agent.agent_id))
         assert not state.calls

@@ -68,6 +68,18 @@ POLICY = QueuePolicy(
     overflow=(Overflow(cause=OverflowCause.CLOSED, announcement=(("fr", HOSTILE),)),),
 )
 OFFER = {"at": AT, "call_id": CALL, "queue": QUEUE, "reservation_id": RESERVATION, "agent_id": AGENT}
+WHOLE_CALL = Call(
+    call_id=CALL,
+    linkedid="1.1",
+    channel="",
+    called_number="100",
+    caller=CALLER,
+    started_at=AT,
+    changed_at=AT,
+    context=CONTEXT,
+    ivr_path=(IvrStep("main", "1", "incident"),),
+    termination=Termination(Result.ANSWERED, Reason.AGENT_HUNG_UP),
+)
 EVENTS: list[ev.Event] = [
     ev.QueuesConfigured(
         at=AT,
@@ -138,23 +150,9 @@ EVENTS: list[ev.Event] = [
     ev.ReservationTimedOut(**OFFER),  # type: ignore[arg-type]
     ev.ReservationRescinded(**OFFER, cause="phone_busy"),  # type: ignore[arg-type]
     ev.ReservationCanceled(**OFFER),  # type: ignore[arg-type]
-    ev.TalkAdopted(
-        at=AT,
-        call=Call(
-            call_id=CALL,
-            linkedid="1.1",
-            channel="",
-            called_number="100",
-            caller=CALLER,
-            started_at=AT,
-            changed_at=AT,
-            context=CONTEXT,
-            ivr_path=(IvrStep("main", "1", "incident"),),
-            termination=Termination(Result.ANSWERED, Reason.AGENT_HUNG_UP),
-        ),
-        agent_id=AGENT,
-        after_call=AfterCall(AgentState.LOGGED_OUT),
-    ),
+    ev.TalkAdopted(at=AT, call=WHOLE_CALL, agent_id=AGENT, after_call=AfterCall(AgentState.LOGGED_OUT)),
+    ev.TalkAdopted(at=AT, call=WHOLE_CALL, agent_id=AGENT, after_call=None, wait_seconds=0.5),
+    ev.CallServedElsewhere(at=AT, call_id=CALL, call=WHOLE_CALL, wait_seconds=70.25),
     ev.TalkEnded(at=AT, call_id=CALL, queue=QUEUE, agent_id=AGENT, talk_seconds=0.000001),
     ev.WrapUpStarted(at=AT, agent_id=AGENT, call_id=CALL, until=AT + timedelta(seconds=30)),
     ev.WrapUpEnded(at=AT, agent_id=AGENT, call_id=CALL, queue=QUEUE, by_agent=False, wrap_up_seconds=1e6),
@@ -165,6 +163,15 @@ EVENTS: list[ev.Event] = [
         termination=Termination(Result.LEFT_IVR, Reason.CALLER_HUNG_UP),
         wait_seconds=None,
     ),
+    ev.OfferAccepted(at=AT, call_id=CALL, reservation_id=RESERVATION, agent_id=AGENT),
+    ev.WrapUpExtended(at=AT, agent_id=AGENT, call_id=CALL, until=AT, by_time=timedelta(seconds=0.5)),
+    ev.ReasonLimitPassed(at=AT, agent_id=AGENT, reason=HOSTILE, limit="shift", seconds=1800),
+    ev.PhoneChanged(at=AT, agent_id=AGENT, trouble="do_not_disturb"),
+    ev.CallMoved(at=AT, call_id=CALL, queue=QUEUE, to_queue=QUEUE),
+    ev.CallPrioritised(at=AT, call_id=CALL, queue=QUEUE, priority=0),
+    ev.CallKept(at=AT, call_id=CALL, queue=QUEUE, ring=Ring((AGENT,), timedelta(minutes=5))),
+    ev.QueueDoorSet(at=AT, queue=QUEUE, is_open=False, announcement=(("fr", HOSTILE),)),
+    ev.TextBroadcast(at=AT, text=HOSTILE, sender="sarah", queue=None, agents=(AGENT,)),
     ev.TicketCommitted(at=AT, call_id=CALL, agent_id=AGENT, ticket_number="1000012", to_qualify=True),
 ]
 

@@ -97,13 +97,40 @@ def test_where_the_dialplan_finds_the_service(host: str, advertised: str | None,
     assert f"AGI({expected}," in rendered({"fastagi": fastagi})["extensions_guichet.conf"]
 
 
+# DIALSTATUS, PLAYBACKSTATUS and QUEUESTATUS are Asterisk's own words.
+OWN_VARIABLES = {
+    *("GUICHET_DONE", "GUICHET_SEEN", "EPOCH", "GUICHET_LAST_SEEN", "GUICHET_MUSIC", "GUICHET_OVERLOAD", "DIALSTATUS"),
+}
+OF_FALLBACK = {
+    *("GUICHET_QUEUE", "GUICHET_QUEUED_AT", "GUICHET_QUEUED_AT:0:10", "GUICHET_PRIORITY", "GUICHET_RANK"),
+    *("GUICHET_WATCHED", "GUICHET_FALLBACK", "QUEUESTATUS:0:8"),
+}
+
+
+def variables_in_expressions(text: str) -> set[str]:
+    expressions = re.findall(r"\$\[(.*?)\](?=[?)])", text)
+    return {name for expression in expressions for name in re.findall(r"\$\{([^}]*)\}", expression)}
+
+
 def test_only_the_services_own_variables_stand_in_expressions() -> None:
     text = rendered()["extensions_guichet.conf"]
-    expressions = re.findall(r"\$\[(.*?)\](?=[?)])", text)
-    assert len(expressions) == 4
-    variables = {name for expression in expressions for name in re.findall(r"\$\{([^}]*)\}", expression)}
-    assert variables == {"GUICHET_DONE", "GUICHET_SEEN", "EPOCH", "GUICHET_LAST_SEEN", "GUICHET_MUSIC"}
+    assert variables_in_expressions(text) == OWN_VARIABLES
     assert "CALLERID" not in text.upper()
+
+
+def test_a_callers_number_is_kept_in_fallback_but_never_read_as_an_expression() -> None:
+    text = rendered({"fallback": {"without_service_seconds": 20, "queue": "support"}})["extensions_guichet.conf"]
+    assert variables_in_expressions(text) == OWN_VARIABLES | OF_FALLBACK
+    assert text.upper().count("CALLERID") == text.count("FILTER(+0-9,${CALLERID(num)})") == 1
+    assert "Goto(guichet-fallback,s,1)" in text
+
+
+def test_every_queue_has_a_twin_when_callers_may_be_sent_there() -> None:
+    assert "[guichet-" not in rendered()["queues.conf"]
+    text = rendered({"fallback": {"without_service_seconds": 20, "queue": "support"}})["queues.conf"]
+    assert re.findall(r"^\[(.*)\]$", text, re.MULTILINE) == ["general", "guichet-support", "guichet-orders"]
+    assert "persistentmembers = yes" in text
+    assert text.count("timeout = 15") == text.count("wrapuptime = 30") == 2
 
 
 def test_every_number_of_the_hotline_enters_and_others_are_turned_away() -> None:

@@ -1,0 +1,62 @@
+"""What supervisors do: each deed goes through the engine, and with its reason into the audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from msgspec.structs import replace as replaced
+
+from acd.domain import commands as cmd
+from acd.domain.errors import UnknownAgentError
+from acd.domain.ids import AgentId, QueueName
+from acd.service.audit import AuditLog, Deed, audited
+from acd.service.dispatcher import Dispatcher
+from acd.service.ports import Clock, Prompts, UserDirectory
+from ivr.model import PromptRef
+from routing.model import canonical
+
+
+class Supervision:
+    """`who` is the supervisor's login, `why` their reason. What the engine refuses is raised, and written as refused.
+    Every method raises AuditUnavailableError, and then nothing was done."""
+
+    def __init__(
+        self, dispatcher: Dispatcher, audit: AuditLog, clock: Clock, prompts: Prompts, users: UserDirectory
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._audit = audit
+        self._clock = clock
+        self._prompts = prompts
+        self._users = users
+
+    @property
+    def audit(self) -> AuditLog:
+        return self._audit
+
+    async def order(self, command: cmd.Command, deed: Deed) -> None:
+        """Raises DomainError."""
+        async with audited(self._audit, deed, self._clock.now()):
+            self._dispatcher.order(command)
+
+    async def set_skills(self, agent_id: AgentId, skills: Mapping[str, int], deed: Deed, *, is_stored: bool) -> None:
+        """For good, or until the agent logs in again. Raises DomainError, UserError, UsersUnavailableError."""
+        async with audited(self._audit, deed, self._clock.now()):
+            profile = self._dispatcher.state.agent(agent_id).profile
+            if is_stored:
+                user = next((user for user in await self._users.all() if user.login == profile.login), None)
+                if user is None:
+                    raise UnknownAgentError(f"there is no user {profile.login} any more")
+                await self._users.save(replace(user, skills=dict(skills)), None)
+            self._dispatcher.order(cmd.RegisterAgent(profile=replaced(profile, skills=canonical(skills))))
+
+    async def set_door(
+        self, queue: QueueName, deed: Deed, *, is_open: bool | None, announcement: Mapping[str, str]
+    ) -> None:
+        """The announcement is made before the queue closes: no caller waits for its synthesis. Raises DomainError,
+        PromptsError."""
+        async with audited(self._audit, deed, self._clock.now()):
+            self._dispatcher.state.queue(queue)
+            sentences = tuple(announcement.items())
+            await self._prompts.prepare([PromptRef(language, text) for language, text in sentences])
+            self._dispatcher.order(cmd.SetQueueDoor(queue=queue, is_open=is_open, announcement=sentences))
