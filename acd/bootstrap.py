@@ -34,6 +34,7 @@ from acd.adapters.clock import LoopTimers, SystemClock
 from acd.adapters.control import control_socket
 from acd.adapters.desk import TicketingDesk
 from acd.adapters.lookups import open_lookups
+from acd.adapters.messages import MessageFolder
 from acd.adapters.prompts import PromptLibrary
 from acd.adapters.store.audit import SqlAuditLog
 from acd.adapters.store.users import SqlUserDirectory
@@ -56,7 +57,19 @@ from acd.service.hand_over import HandOverServices
 from acd.service.ivr_figures import IvrFigures
 from acd.service.menu import MenuServices
 from acd.service.notices import Notices
-from acd.service.ports import Clock, Desk, Journal, Lookups, Prompts, Role, Telephony, Timers, User
+from acd.service.ports import (
+    Clock,
+    Desk,
+    Journal,
+    Lookups,
+    Messages,
+    Prompts,
+    Role,
+    Telephony,
+    TelephonyError,
+    Timers,
+    User,
+)
 from acd.service.screens import ScheduleFlush, Screens
 from acd.service.supervision import Supervision
 from acd.service.switchboard import Switchboard
@@ -84,6 +97,7 @@ class Ports:
     telephony: Telephony
     prompts: Prompts
     lookups: Lookups
+    messages: Messages
     journal: Journal
     schedule: ScheduleFlush
     tasks: BackgroundTasks
@@ -111,8 +125,8 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
     site = live.site
     timers = ports.timers(ports.clock, dispatcher.submit)
 
-    def far_end(number: str) -> FarEnd | None:
-        return live.site.outgoing.far_end(number, ports.desk.classify(number, "").e164)
+    def far_end(number: str, shown: str) -> FarEnd | None:
+        return live.site.outgoing.far_end(number, ports.desk.classify(number, "").e164, shown)
 
     switchboard = Switchboard(
         FlowServices(
@@ -126,7 +140,15 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
                 prompts=ports.prompts,
                 lookups=ports.lookups,
                 zone=site.settings.service.zone,
-                hand_over=HandOverServices(submit=dispatcher.submit, far_end=far_end),
+                hand_over=HandOverServices(
+                    order=dispatcher.order,
+                    far_end=far_end,
+                    classify=ports.desk.classify,
+                    state=engine.state,
+                    clock=ports.clock,
+                    zone=site.settings.service.zone,
+                    messages=ports.messages,
+                ),
             ),
             telephony=ports.telephony,
             tasks=ports.tasks,
@@ -148,6 +170,8 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
     dispatcher.carry_out(fx.RingAgent, switchboard.ring)
     dispatcher.carry_out(fx.TurnAway, switchboard.turn_away)
     dispatcher.carry_out(fx.StopRinging, switchboard.stop_ringing)
+    dispatcher.carry_out(fx.CallAgentFirst, switchboard.agent_first.call_agent)
+    dispatcher.carry_out(fx.Announce, switchboard.announce)
     dispatcher.carry_out(fx.StartTimer, lambda wish: timers.start(wish.key, wish.due_at, wish.command))
     dispatcher.carry_out(fx.CancelTimer, lambda wish: timers.cancel(wish.key))
     dispatcher.carry_out(fx.RecordInteraction, writer.record)
@@ -231,6 +255,7 @@ async def open_guichet(
                 telephony=telephony,
                 prompts=prompts,
                 lookups=lookups,
+                messages=MessageFolder(settings.data_dir / "voicemail"),
                 journal=journal,
                 schedule=_call_later,
                 tasks=tasks,
@@ -244,7 +269,7 @@ async def open_guichet(
         await stack.enter_async_context(telephony.connected())
         await _find_asterisk(site, telephony)
         # Callers come in when it is known who talks already: nobody is offered a second call.
-        agi = await stack.enter_async_context(_agi_server(site, secrets, core))
+        agi = await stack.enter_async_context(_agi_server(site, secrets, core, telephony, tasks))
         metrics = Metrics()
         metrics.watch(core.screens)
         metrics.watch_menus(core.ivr_figures)
@@ -370,13 +395,25 @@ def call_desk(site: Callable[[], Site], desk: ticketing.Desk) -> TicketingDesk:
     )
 
 
-def _agi_server(site: Site, secrets: Secrets, core: Core) -> FastAgiServer:
+def _agi_server(
+    site: Site, secrets: Secrets, core: Core, telephony: Telephony, tasks: BackgroundTasks
+) -> FastAgiServer:
     asterisk = site.settings.asterisk
 
+    def stop_playing(linkedid: str) -> None:
+        tasks.start(_stopped(telephony, linkedid), "stop_playing")
+
     async def take(session: AgiSession) -> None:
-        await core.switchboard.take_call(AgiCallerChannel(session, asterisk.music_class))
+        await core.switchboard.take_call(AgiCallerChannel(session, asterisk.music_class, stop_playing))
 
     return FastAgiServer(asterisk.fastagi.host, asterisk.fastagi.port, take, token=secrets.agi_token)
+
+
+async def _stopped(telephony: Telephony, linkedid: str) -> None:
+    try:
+        await telephony.stop_playing(linkedid)
+    except TelephonyError as error:
+        log.warning("sound_not_stopped", error=str(error))  # it plays to its end; the agent's phone rings after it
 
 
 async def _register_agents(site: Site, core: Core, users: SqlUserDirectory) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from acd.callback_settings import AnnounceSettings, CallbackSettings, PresentedNumber
 from acd.domain.people import OfferMode
 from acd.domain.queue import OverflowCause, PreferredBy
 from acd.people_settings import WrapUpSettings
@@ -155,6 +157,10 @@ class QueueSettings(Section):
     reserve: ReserveSettings | None = None
     hours: Name | None = None  # of `calendars`
     overflow: tuple[OverflowSettings, ...] = ()
+    callback: CallbackSettings | None = None
+    announce: AnnounceSettings | None = None
+    ring_back_seconds: Seconds = timedelta(0)
+    caller_number: PresentedNumber | None = None
     wrap_up: WrapUpSettings = WrapUpSettings()
     offer_mode: OfferMode = OfferMode.RING
     whisper: Mapping[Language, Annotated[str, Field(min_length=1, max_length=100)]] = {}  # to the agent alone

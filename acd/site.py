@@ -16,7 +16,7 @@ from acd.domain.queue import QueuePolicy, RoutingRules
 from acd.routing_site import policy_of, rules_of, skills_asked_for
 from acd.service.menu import Route
 from acd.settings import Settings
-from acd.site_ways import check_ways, ways_into_flows
+from acd.site_ways import check_ways, ways_beside, ways_into_flows
 from ivr.errors import ConfigurationError, Problem, did_you_mean
 from ivr.expression import Kind
 from ivr.model import PromptRef
@@ -102,7 +102,7 @@ def load_site(settings: Settings) -> Site:
     own = {name for name, source in sources.items() if Path(source.name) in settings.flows}
     linked = link(flows, settings.calendars)
     led_into = {entry.flow for entry in settings.numbers.values()}
-    in_use = _in_use(linked, own | led_into | {way.flow for way in ways_into_flows(settings.queues)})
+    in_use = _in_use(linked, own | led_into | _led_into(settings))
     warnings: list[Problem] = []
     for name in [*linked]:
         found = _checked(linked[name], sources[name], linked, settings)
@@ -141,11 +141,17 @@ def _checked(flow: Flow, source: Source, flows: Mapping[str, Flow], settings: Se
 
 def _noted_before(flow: Flow, flows: Mapping[str, Flow], settings: Settings) -> dict[str, Kind]:
     """What menus before this one may have noted: of a flow that queues lead into, any."""
-    led_into = {way.flow for way in ways_into_flows(settings.queues)}
+    led_into = _led_into(settings)
     callers = callers_of(flow, flows)
     is_after_a_queue = flow.name in led_into or any(caller.name in led_into for caller in callers)
     before = flows.values() if is_after_a_queue else callers
-    return {name: kind for other in before for name, kind in attributes_of(other).items()}
+    beside = {way.flow for way in ways_beside(settings.queues)}
+    told = dict.fromkeys(("position", "wait_minutes"), Kind.TEXT) if flow.name in beside else {}
+    return told | {name: kind for other in before for name, kind in attributes_of(other).items()}
+
+
+def _led_into(settings: Settings) -> set[str]:
+    return {way.flow for way in (*ways_into_flows(settings.queues), *ways_beside(settings.queues))}
 
 
 def outgoing_rules(settings: Settings) -> OutgoingRules:

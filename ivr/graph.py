@@ -10,7 +10,18 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
-from ivr.nodes import Asking, AskService, CallFlow, Hours, Node, Queue, Return, TransferCall
+from ivr.nodes import (
+    Asking,
+    AskService,
+    CallFlow,
+    Hours,
+    LeaveMessage,
+    Node,
+    OfferCallback,
+    Queue,
+    Return,
+    TransferCall,
+)
 from ivr.schema import Flow
 
 _WIDTH, _HEIGHT, _GAP_X, _GAP_Y, _MARGIN = 168, 44, 28, 76, 40
@@ -228,6 +239,10 @@ def _caption(node: Node) -> str:
     match node:
         case Queue():
             return f"queue {node.queue}"
+        case LeaveMessage():
+            return f"voicemail {node.queue}"
+        case OfferCallback(queue=str(queue)):
+            return f"callback {queue}"
         case TransferCall():
             return f"transfer {node.to}"
         case CallFlow():

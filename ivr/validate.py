@@ -26,8 +26,10 @@ from ivr.nodes import (
     CallFlow,
     ChooseLanguage,
     Hours,
+    LeaveMessage,
     Menu,
     Node,
+    OfferCallback,
     Queue,
     Return,
     TransferCall,
@@ -162,7 +164,7 @@ class _FlowCheck:
             if target not in self.flow.nodes:
                 yield self.error(path, f"unknown node `{target}`{did_you_mean(target, self.flow.nodes)}")
         fallback = self.flow.nodes.get(self.flow.fallback)
-        if fallback is not None and not fallback.is_terminal:
+        if fallback is not None and not fallback.is_terminal and not isinstance(fallback, Return):
             yield self.error(("fallback",), "the fallback must be a node that ends the flow, such as a queue")
 
     def languages(self) -> Iterator[Problem]:
@@ -332,7 +334,7 @@ def _called_by(flow: Flow, flows: Mapping[str, Flow]) -> set[str]:
 
 
 def _queues(node: Node) -> Iterator[tuple[tuple[str, ...], str]]:
-    if isinstance(node, Queue):
+    if isinstance(node, Queue | LeaveMessage | OfferCallback) and node.queue is not None:
         yield ("queue",), node.queue
 
 

@@ -31,9 +31,9 @@ class CallStage(StrEnum):
     WAITING = "waiting"
     RESERVED = "reserved"  # offered to an agent, whose phone rings
     TALKING = "talking"
-    SCHEDULED = "scheduled"  # a callback for later: booked, or between two tries
     DETACHED = "detached"  # the service lost hold of the channel; music plays, the dialplan brings it back
     ENDED = "ended"
+    SCHEDULED = "scheduled"  # a callback for later: booked, or between two tries
 
 
 class Result(StrEnum):

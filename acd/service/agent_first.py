@@ -115,9 +115,7 @@ class AgentFirst:
         if call.stage is CallStage.TALKING:
             self._services.submit(cmd.EndCall(call_id=call.call_id, reason=Reason.AGENT_HUNG_UP))
         elif call.dialled_at is not None:
-            failed = cmd.ReportNotReached(
-                call_id=call.call_id, reservation_id=reservation_id, cause=FarEndCause.FAILED
-            )
+            failed = cmd.ReportNotReached(call_id=call.call_id, reservation_id=reservation_id, cause=FarEndCause.FAILED)
             self._services.submit(failed)
 
     def _not_reached(self, call_id: CallId, reservation_id: ReservationId, status: DialStatus) -> None:
@@ -223,9 +221,7 @@ class _Flow:
         self._services.submit(cmd.EndCall(call_id=self.call_id, reason=Reason.CALLER_HUNG_UP))
 
     def _report_not_reached(self, reservation_id: ReservationId, cause: FarEndCause) -> None:
-        self._services.submit(
-            cmd.ReportNotReached(call_id=self.call_id, reservation_id=reservation_id, cause=cause)
-        )
+        self._services.submit(cmd.ReportNotReached(call_id=self.call_id, reservation_id=reservation_id, cause=cause))
 
     def _call(self) -> Call | None:
         return self._services.state.calls.get(self.call_id)

@@ -59,7 +59,9 @@ class HandOverDesk:
         self._recorded: tuple[str, str] | None = None  # name and queue of a message not kept yet
         self._messages = 0
 
-    async def perform(self, step: HandOver, priority: int | None, skills: tuple[tuple[str, int], ...]) -> HandOverReport:
+    async def perform(
+        self, step: HandOver, priority: int | None, skills: tuple[tuple[str, int], ...]
+    ) -> HandOverReport:
         """Raises CallerHungUpError, ControlLostError."""
         match step:
             case Transfer():

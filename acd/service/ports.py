@@ -13,9 +13,10 @@ from typing import Literal, TypeVar
 from acd.domain.call import Call
 from acd.domain.caller import Caller, CallerContext
 from acd.domain.commands import Command
-from acd.domain.effects import CommitTicket
+from acd.domain.effects import CallAgentFirst, CommitTicket
 from acd.domain.events import Event
 from acd.domain.outgoing import FarEnd
+from acd.domain.work import Message
 from ivr.model import PromptRef
 
 T = TypeVar("T")
@@ -107,6 +108,7 @@ class Stage:
 
     IVR = "ivr"
     WAITING = "waiting"
+    AGENT_FIRST = "agent_first"  # an agent's own channel, to be joined to a far end
 
 
 class DialStatus(StrEnum):
@@ -115,6 +117,7 @@ class DialStatus(StrEnum):
     BUSY = "busy"
     UNREACHABLE = "unreachable"
     FAILED = "failed"
+    MACHINE = "machine"  # something answered, but nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +142,11 @@ class CallerChannel(ABC):
         """
 
     @abstractmethod
-    async def play(self, sounds: Sequence[str], *, interruptible: bool = False) -> None:
-        """`interruptible`: the first key ends it; it is kept for the next `collect`, as all others are."""
+    async def play(
+        self, sounds: Sequence[str], *, interruptible: bool = False, until: asyncio.Future[None] | None = None
+    ) -> None:
+        """`interruptible`: the first key ends it; it is kept for the next `collect`, as all others are. `until`: ends
+        it, too, at once."""
 
     @abstractmethod
     async def collect(
@@ -153,12 +159,14 @@ class CallerChannel(ABC):
         digit_timeout: timedelta,
         interruptible: bool = True,
         is_retry: bool = False,
+        until: asyncio.Future[None] | None = None,
     ) -> Keyed:
         """Play, interrupted by the first key, and collect keys. The terminator is not among the digits.
 
         `timeout` runs from the end of the sounds to the first key, `digit_timeout` between keys. Keys pressed before
         count first, and nothing is played then; `is_retry` forgets them. Not `interruptible`: all is played, keys
-        pressed meanwhile count.
+        pressed meanwhile count. `until`: ends it at once, with the keys so far; then keys are heard from the switch
+        alone.
         """
 
     def key_pressed(self, key: str) -> None:  # noqa: B027  # a channel may hear keys by itself
@@ -179,9 +187,16 @@ class CallerChannel(ABC):
         """Ring an agent's phone and stay until it is over: not answered, or talked and hung up."""
 
     @abstractmethod
-    async def dial_out(self, to: FarEnd, limit: timedelta) -> DialStatus:
+    async def dial_out(
+        self, to: FarEnd, limit: timedelta, *, detect_machines: bool = False, keep_status: bool = False
+    ) -> DialStatus:
         """Ring somebody who is no agent, for `limit` at most, and stay until it is over, as `dial` does. The caller
-        hears what the other side sends."""
+        hears what the other side sends. `keep_status`: a channel that comes again after it has been answered."""
+
+    @abstractmethod
+    async def record(self, path: str, limit: timedelta, silence: timedelta) -> bool:
+        """Beep, and record what is said into the WAV file `path` (without extension) until a key, `silence` or
+        `limit`. False: nothing could be recorded. One who hangs up meanwhile has been recorded."""
 
     def heard_answer(self) -> None:  # noqa: B027  # a hint: those who have no use for it leave it
         """The switch says that the phone now dialled has been answered: nobody need ask how the ringing ended."""
@@ -254,7 +269,24 @@ class FallbackCall:
     ended_at: datetime | None = None  # None: they talk
 
 
-TelephonyFact = LegRinging | LegAnswered | CallerGone | LiveChannels | KeyPressed | FallbackCall
+@dataclass(frozen=True, slots=True)
+class AgentNotReached:
+    """The phone of an agent who was to be called first did not answer."""
+
+    linkedid: str
+    status: DialStatus
+
+
+@dataclass(frozen=True, slots=True)
+class FarEndAnswered:
+    """Whom an agent's channel called has answered."""
+
+    linkedid: str
+
+
+TelephonyFact = (
+    LegRinging | LegAnswered | CallerGone | LiveChannels | KeyPressed | FallbackCall | AgentNotReached | FarEndAnswered
+)
 
 
 class Telephony(ABC):
@@ -272,6 +304,19 @@ class Telephony(ABC):
     @abstractmethod
     def dial_is_over(self, linkedid: str) -> None:
         """The caller's channel dials no more: a stop not yet carried out must not hit the next ring."""
+
+    @abstractmethod
+    async def call_agent(self, wish: CallAgentFirst) -> None:
+        """Ring the agent's phone on a channel of its own. Answered, it comes under control with the stage
+        `Stage.AGENT_FIRST`. Raises TelephonyError."""
+
+    @abstractmethod
+    async def hang_up(self, channel_id: str) -> None:
+        """End that channel, if it is there. Raises TelephonyError."""
+
+    @abstractmethod
+    async def stop_playing(self, linkedid: str) -> None:
+        """End the sound that plays to this caller, if one does. Raises TelephonyError."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -310,6 +355,18 @@ class FallbackQueues(ABC):
     @abstractmethod
     async def forget(self, linkedid: str) -> None:
         """What was told of this call as `FallbackCall` is accounted for: it need not be told again."""
+
+
+class Messages(ABC):
+    """Where callers' messages are recorded."""
+
+    @abstractmethod
+    async def place_for(self, name: str) -> str:
+        """Where the switch is to record the message of that name: a path without extension."""
+
+    @abstractmethod
+    async def kept(self, name: str) -> Message | None:
+        """What is there; None for nothing, or a click."""
 
 
 class Desk(ABC):

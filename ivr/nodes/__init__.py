@@ -9,6 +9,7 @@ from pydantic import Field
 from ivr.nodes.assign import Assign
 from ivr.nodes.base import Asking, Exit, Node, Prompt, Retry, Said, Spoken
 from ivr.nodes.branch import Fork
+from ivr.nodes.callback import OfferCallback
 from ivr.nodes.collect import CollectDigits
 from ivr.nodes.goto import Goto
 from ivr.nodes.hangup import EndCall
@@ -21,6 +22,7 @@ from ivr.nodes.say import Say
 from ivr.nodes.speak_ticket import SpeakTicket
 from ivr.nodes.subflow import CallFlow, Return
 from ivr.nodes.transfer import TransferCall
+from ivr.nodes.voicemail import LeaveMessage
 
 AnyNode = Annotated[
     Menu
@@ -36,6 +38,8 @@ AnyNode = Annotated[
     | Return
     | Goto
     | TransferCall
+    | LeaveMessage
+    | OfferCallback
     | Queue
     | EndCall,
     Field(discriminator="kind"),
@@ -54,8 +58,10 @@ __all__ = [
     "Fork",
     "Goto",
     "Hours",
+    "LeaveMessage",
     "Menu",
     "Node",
+    "OfferCallback",
     "Prompt",
     "Queue",
     "Retry",

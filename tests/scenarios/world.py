@@ -23,6 +23,7 @@ from tests.fakes.ports import (
     FakeChannel,
     FakeDesk,
     FakeLookups,
+    FakeMessages,
     FakePrompts,
     FakeTelephony,
     VirtualClock,
@@ -37,6 +38,7 @@ class World:
         self.clock = VirtualClock()
         self.desk = FakeDesk()
         self.lookups = FakeLookups()
+        self.messages = FakeMessages()
         self.telephony = FakeTelephony()
         self.journal = MemoryJournal()
         self.tasks = tasks
@@ -52,6 +54,7 @@ class World:
                 telephony=self.telephony,
                 prompts=FakePrompts(),
                 lookups=self.lookups,
+                messages=self.messages,
                 journal=self.journal,
                 schedule=lambda delay, callback: asyncio.get_running_loop().call_soon(callback),
                 tasks=tasks,

@@ -285,6 +285,12 @@ class AgiSession:
         words = ("STREAM", "FILE", path, interrupt_digits, str(offset))
         return _digit(words, await self._do(*words, deadline=self._media_deadline))
 
+    async def record_file(self, path: str, limit: timedelta, silence: timedelta) -> None:
+        """RECORD FILE with a beep, as WAV; ends with any key, after `silence`, or at `limit`."""
+        words = ("RECORD", "FILE", path, "wav", ALL_DIGITS, _milliseconds(limit), "0", "BEEP")
+        seconds = max(1, round(silence.total_seconds()))
+        await self._do(*words, f"s={seconds}", deadline=limit + self._media_deadline)
+
     async def wait_for_digit(self, timeout: timedelta) -> str:
         """The next digit, or "" when `timeout` ran out."""
         deadline = timeout + self._command_deadline
@@ -372,7 +378,7 @@ def _name(words: Sequence[str]) -> str:
     """The command's name without its arguments; for EXEC with the application."""
     if words[0] == "EXEC":
         return " ".join(words[:2])
-    leading = {"GET": 2, "SET": 2, "STREAM": 2, "WAIT": 3}.get(words[0], 1)
+    leading = {"GET": 2, "SET": 2, "STREAM": 2, "RECORD": 2, "WAIT": 3}.get(words[0], 1)
     return " ".join(words[: 3 if words[1:2] == ("FULL",) else leading])
 
 

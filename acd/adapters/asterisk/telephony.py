@@ -10,9 +10,20 @@ import structlog
 
 from acd.adapters.asterisk import dialplan
 from acd.adapters.asterisk.ami import AmiAddress, AmiError, AmiEvent, AmiLink, AmiRefusedError
+from acd.adapters.asterisk.ami.action import caller_id
 from acd.adapters.asterisk.fallback import call_talking, calls_over, is_in_queue
 from acd.adapters.asterisk.translate import extension_of, talking_leg, translate
-from acd.service.ports import CallerGone, Clock, LegAnswered, LiveChannels, Telephony, TelephonyError, TelephonyFact
+from acd.domain.effects import CallAgentFirst
+from acd.service.ports import (
+    CallerGone,
+    Clock,
+    LegAnswered,
+    LiveChannels,
+    Stage,
+    Telephony,
+    TelephonyError,
+    TelephonyFact,
+)
 from acd.service.tasks import BackgroundTasks
 
 log = structlog.get_logger(__name__)
@@ -59,6 +70,33 @@ class AsteriskTelephony(Telephony):
     def dial_is_over(self, linkedid: str) -> None:
         self._stops.discard(linkedid)
         self._legs.pop(linkedid, None)
+
+    async def call_agent(self, wish: CallAgentFirst) -> None:
+        variables = {dialplan.STAGE: Stage.AGENT_FIRST, dialplan.RESERVATION: wish.reservation_id}
+        target = f"PJSIP/{dialplan.phone_endpoint(wish.extension)}"
+        headers = {
+            "Context": dialplan.AGENT_FIRST,
+            "Exten": "s",
+            "Priority": "1",
+            "ChannelId": wish.channel_id,
+            "CallerID": caller_id("", wish.shown),
+        }
+        try:
+            await self._link.originate(target, headers, variables=variables, ring_time=wish.offer_time)
+        except AmiError as error:
+            raise TelephonyError(f"Originate: {error}") from error
+
+    async def hang_up(self, channel_id: str) -> None:
+        await self._hang_up(channel_id)
+
+    async def stop_playing(self, linkedid: str) -> None:
+        """A caller's own channel is the first of its Linkedid: that is its id."""
+        try:
+            await self._link.action("ControlPlayback", {"Channel": linkedid, "Control": "stop"})
+        except AmiRefusedError:
+            log.debug("nothing_played_any_more")
+        except AmiError as error:
+            raise TelephonyError(f"ControlPlayback: {error}") from error
 
     async def _hang_up(self, channel: str) -> None:
         try:

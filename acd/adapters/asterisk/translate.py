@@ -5,8 +5,21 @@ from __future__ import annotations
 import re
 
 from acd.adapters.asterisk.ami import AmiEvent
-from acd.service.ports import CallerGone, KeyPressed, LegAnswered, LegRinging, TelephonyFact
+from acd.domain.ids import is_attempt
+from acd.service.ports import (
+    AgentNotReached,
+    CallerGone,
+    DialStatus,
+    FarEndAnswered,
+    KeyPressed,
+    LegAnswered,
+    LegRinging,
+    TelephonyFact,
+)
 
+UNREACHABLE = DialStatus.UNREACHABLE
+# Reason of OriginateResponse: AST_CONTROL_RINGING (3) when it rang in vain, AST_CONTROL_BUSY (5)
+_ORIGINATE_REASON = {"3": DialStatus.NO_ANSWER, "5": DialStatus.BUSY}
 # "PJSIP/agent-1001-0000002a": the channel of an agent's phone
 _AGENT_CHANNEL = re.compile(r"^PJSIP/agent-([0-9]{2,8})-[0-9a-f]+$")
 
@@ -24,13 +37,27 @@ def translate(event: AmiEvent) -> TelephonyFact | None:
     match event.name:
         case "DialState" if event.get("DialStatus") == "RINGING":
             return _leg(event, LegRinging)
-        case "DialEnd" if event.get("DialStatus") == "ANSWER":
+        case "DialEnd" if event.get("DialStatus") == "ANSWER" and not is_attempt(event.get("DestLinkedid") or ""):
             return _leg(event, LegAnswered)
+        case "DialEnd" if is_attempt(event.get("DestLinkedid") or ""):
+            return _agent_first(event)
+        case "OriginateResponse" if is_attempt(event.get("Uniqueid") or "") and event.get("Response") == "Failure":
+            return AgentNotReached(event["Uniqueid"], _ORIGINATE_REASON.get(event.get("Reason") or "", UNREACHABLE))
         case "DTMFEnd" if event.get("Direction") == "Received" and event.get("Uniqueid") == event.get("Linkedid"):
             return KeyPressed(event["Linkedid"], event.get("Digit") or "")
         case "Hangup" if event.get("Uniqueid") == event.get("Linkedid"):
             return CallerGone(event["Linkedid"])
     return None
+
+
+def _agent_first(event: AmiEvent) -> TelephonyFact | None:
+    """An agent's channel, which has the id of its Linkedid, or the far end that it called. That the agent answered is
+    known when the channel comes under control."""
+    linkedid, status = event["DestLinkedid"], event.get("DialStatus")
+    is_agent = event.get("DestUniqueid") == linkedid
+    if is_agent:
+        return AgentNotReached(linkedid, DialStatus.BUSY) if status == "BUSY" else None
+    return FarEndAnswered(linkedid) if status == "ANSWER" else None
 
 
 def talking_leg(channel: AmiEvent) -> LegAnswered | None:

@@ -17,7 +17,7 @@ from acd.domain.errors import UnknownCallError, UnknownQueueError
 from acd.domain.ids import QueueName, ReservationId
 from tests.unit.acd.domain.floor import ALICE, BOB, FIRST, ORDERS, SECOND, START, SUPPORT, Floor, names, policy
 
-ARRIVING, IVR, WAITING, RESERVED, TALKING, SCHEDULED, DETACHED, ENDED = CallStage
+ARRIVING, IVR, WAITING, RESERVED, TALKING, DETACHED, ENDED, SCHEDULED = CallStage
 RESERVATION = ReservationId("rsv_1.1_1")
 
 
