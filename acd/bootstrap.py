@@ -57,6 +57,7 @@ from acd.service.hand_over import HandOverServices
 from acd.service.ivr_figures import IvrFigures
 from acd.service.menu import MenuServices
 from acd.service.notices import Notices
+from acd.service.outgoing import Outgoing
 from acd.service.ports import (
     Clock,
     Desk,
@@ -112,6 +113,7 @@ class Core:
     switchboard: Switchboard
     writer: DeskWriter
     ivr_figures: IvrFigures
+    far_end: Callable[[str, str], FarEnd | None]
 
 
 def build_core(live: LiveSite, ports: Ports) -> Core:
@@ -186,6 +188,7 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
         switchboard=switchboard,
         writer=writer,
         ivr_figures=ivr_figures,
+        far_end=far_end,
     )
 
 
@@ -246,6 +249,7 @@ async def open_guichet(
             ping_interval=settings.asterisk.ami.ping_seconds,
         )
         live = LiveSite(site)
+        messages = MessageFolder(settings.data_dir / "voicemail")
         core = build_core(
             live,
             Ports(
@@ -255,7 +259,7 @@ async def open_guichet(
                 telephony=telephony,
                 prompts=prompts,
                 lookups=lookups,
-                messages=MessageFolder(settings.data_dir / "voicemail"),
+                messages=messages,
                 journal=journal,
                 schedule=_call_later,
                 tasks=tasks,
@@ -292,6 +296,12 @@ async def open_guichet(
                 screens=core.screens,
                 why_waiting=core.engine.why_waiting,
                 outlook=core.engine.outlook,
+                outgoing=Outgoing(
+                    state=core.engine.state,
+                    desk=call_desk(lambda: live.site, desk),
+                    far_end=core.far_end,
+                    message_file=messages.path_of,
+                ),
                 supervision=Supervision(core.dispatcher, SqlAuditLog(database), clock, prompts, users),
                 users=users,
                 desk=desk,

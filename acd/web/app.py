@@ -16,7 +16,7 @@ from acd.web.endpoint import Endpoint, json_response
 from acd.web.errors import HttpBindError, errors_as_json
 from acd.web.openapi import openapi_document
 from acd.web.rate_limit import LogInLimiter
-from acd.web.routes import agents, menus, pages, probes, queues, session, supervision, tickets, work
+from acd.web.routes import agents, menus, outgoing, pages, probes, queues, session, supervision, tickets, work
 from acd.web.services import SERVICES, WebServices
 from acd.web.static_files import load_static_files, static_handler
 from acd.web.ws import OPEN_SCREENS, OpenScreens, serve_screen
@@ -27,6 +27,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *session.ENDPOINTS,
     *agents.ENDPOINTS,
     *work.ENDPOINTS,
+    *outgoing.ENDPOINTS,
     *supervision.ENDPOINTS,
     *queues.ENDPOINTS,
     *menus.ENDPOINTS,

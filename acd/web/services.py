@@ -12,6 +12,7 @@ from acd.domain.estimates import Outlook
 from acd.domain.ids import CallId
 from acd.service.dispatcher import Dispatcher
 from acd.service.ivr_figures import IvrFigures
+from acd.service.outgoing import Outgoing
 from acd.service.ports import Clock, UserDirectory
 from acd.service.screens import Screens
 from acd.service.supervision import Supervision
@@ -28,6 +29,7 @@ class WebServices:
     dispatcher: Dispatcher
     screens: Screens
     supervision: Supervision
+    outgoing: Outgoing
     users: UserDirectory
     desk: Desk
     clock: Clock

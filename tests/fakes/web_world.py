@@ -6,9 +6,11 @@ Calls are made by the test, in commands: no Asterisk. Effects are only remembere
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -20,10 +22,12 @@ from acd.domain.caller import Caller, CallerContext
 from acd.domain.engine import Engine
 from acd.domain.ids import AgentId, CallId, QueueName, agent_id_of, call_id_of
 from acd.domain.metrics import QueueStatistics
+from acd.domain.outgoing import OutgoingRules
 from acd.domain.queue import QueuePolicy
 from acd.service.dispatcher import Dispatcher
 from acd.service.ivr_figures import IvrFigures
 from acd.service.notices import Notices
+from acd.service.outgoing import Outgoing
 from acd.service.ports import Clock, Role, User
 from acd.service.screens import Screens
 from acd.service.supervision import Supervision
@@ -32,7 +36,7 @@ from acd.web.app import WebServices, build_app
 from acd.web.metrics import Metrics
 from tests.fakes.audit import FakeAuditLog
 from tests.fakes.desk_store import FakeDeskStore
-from tests.fakes.ports import FakePrompts
+from tests.fakes.ports import FakeDesk, FakePrompts
 from tests.fakes.users import FakeUserDirectory
 from ticketing.api import Desk
 
@@ -46,6 +50,9 @@ ALICE = User(login="alice", name="Alice Martin", roles=frozenset({Role.AGENT}), 
 BOB = User(login="bob", name="Bob Petit", roles=frozenset({Role.AGENT}), extension="1002", skills={"orders": 3})
 SARAH = User(login="sarah", name="Sarah Lefèvre", roles=frozenset({Role.SUPERVISOR}))
 PHONELESS = User(login="phoneless", name="No Phone", roles=frozenset({Role.AGENT}))
+
+
+OUTGOING = OutgoingRules(trunk="trunk", allow=("+33.",))
 
 
 class StillClock(Clock):
@@ -134,6 +141,12 @@ def build_world(
     services = WebServices(
         dispatcher=dispatcher,
         screens=screens,
+        outgoing=Outgoing(
+            state=dispatcher.state,
+            desk=FakeDesk(),
+            far_end=lambda number, shown: OUTGOING.far_end(number, None, shown),
+            message_file=lambda name: Path(tempfile.gettempdir()) / "guichet-messages" / name,
+        ),
         supervision=Supervision(dispatcher, audit, clock, FakePrompts(), users),
         users=users,
         desk=Desk(FakeDeskStore(), clock.now),
@@ -150,6 +163,8 @@ def build_world(
     kinds = (
         fx.RingAgent,
         fx.TurnAway,
+        fx.CallAgentFirst,
+        fx.Announce,
         fx.StopRinging,
         fx.StartTimer,
         fx.CancelTimer,

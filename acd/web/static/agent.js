@@ -4,6 +4,7 @@ import { connect } from "./connection.js";
 import { CallCard } from "./call-card.js";
 import { Clock, ConnectionBar, reasonText, StateBadge, TopBar, useNow } from "./parts.js";
 import { initialAgent, reduceAgent } from "./state.js";
+import { Dialler, WorkControls } from "./outbound.js";
 import { WrapUpForm } from "./wrap-up.js";
 
 const NOT_READY_REASONS = { break: "Break", lunch: "Lunch", meeting: "Meeting", training: "Training", back_office: "Back office" };
@@ -36,9 +37,10 @@ function AgentPage({ user }) {
       ${call && agent
         ? html`<div class="desk">
             <${CallCard} call=${call} agent=${agent} now=${now} order=${order} />
+            <${WorkControls} call=${call} agent=${agent} order=${order} />
             <${WrapUpForm} call=${call} agent=${agent} draft=${state.draft} now=${now} order=${order} dispatch=${dispatch} />
           </div>`
-        : agent && html`<${Idle} agent=${agent} />`}
+        : agent && html`<${Idle} agent=${agent} /><${Dialler} order=${order} />`}
       <${Tickets} tickets=${state.tickets} />
     </main>
   `;
