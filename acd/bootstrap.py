@@ -30,6 +30,7 @@ from acd.adapters.asterisk.fastagi import AgiSession, FastAgiServer
 from acd.adapters.asterisk.local import APOLOGY
 from acd.adapters.asterisk.telephony import AsteriskTelephony
 from acd.adapters.bus.journal import open_journal
+from acd.adapters.bus.opening import BothJournals, KeptJournal, open_kept_journal
 from acd.adapters.clock import LoopTimers, SystemClock
 from acd.adapters.control import control_socket
 from acd.adapters.desk import TicketingDesk
@@ -40,12 +41,13 @@ from acd.adapters.store.audit import SqlAuditLog
 from acd.adapters.store.users import SqlUserDirectory
 from acd.domain import effects as fx
 from acd.domain.agent import AgentProfile
-from acd.domain.commands import Command, ConfigureQueues, RegisterAgent
+from acd.domain.commands import Command, ConfigureQueues, RegisterAgent, RemoveAgent
 from acd.domain.engine import Engine
 from acd.domain.ids import agent_id_of
 from acd.domain.metrics import QueueStatistics
 from acd.domain.outgoing import FarEnd
 from acd.queue_settings import RoutingSettings
+from acd.records import open_records
 from acd.reload import Reloader, lookup_services
 from acd.routing_site import taste_of
 from acd.secrets import Secrets
@@ -54,7 +56,11 @@ from acd.service.call_flow import FlowServices
 from acd.service.desk_writer import DeskWriter
 from acd.service.dispatcher import Dispatcher
 from acd.service.hand_over import HandOverServices
+from acd.service.hotline import Hotline
+from acd.service.hotline_steps import HotlineServices
+from acd.service.incidents import IncidentBoard
 from acd.service.ivr_figures import IvrFigures
+from acd.service.memory import NO_PAST, Memory, Past, StateFold
 from acd.service.menu import MenuServices
 from acd.service.notices import Notices
 from acd.service.outgoing import Outgoing
@@ -71,6 +77,7 @@ from acd.service.ports import (
     Timers,
     User,
 )
+from acd.service.restore import journal_keeper, take_up
 from acd.service.screens import ScheduleFlush, Screens
 from acd.service.supervision import Supervision
 from acd.service.switchboard import Switchboard
@@ -99,9 +106,11 @@ class Ports:
     prompts: Prompts
     lookups: Lookups
     messages: Messages
+    hotline: Hotline
     journal: Journal
     schedule: ScheduleFlush
     tasks: BackgroundTasks
+    past: Past = NO_PAST  # what the journal gave back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +123,8 @@ class Core:
     writer: DeskWriter
     ivr_figures: IvrFigures
     far_end: Callable[[str, str], FarEnd | None]
+    memory: Memory
+    incidents: IncidentBoard
 
 
 def build_core(live: LiveSite, ports: Ports) -> Core:
@@ -122,10 +133,14 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
     dispatcher = Dispatcher(engine, ports.clock)
     statistics = QueueStatistics()
     screens = Screens(engine.state, statistics, ports.clock, ports.schedule)
-    writer = DeskWriter(ports.desk, dispatcher.submit)
+    writer = DeskWriter(ports.desk, dispatcher.submit, ports.journal.took)
     ivr_figures = IvrFigures()
+    memory = Memory({"state": StateFold(engine), "statistics": statistics, "ivr_figures": ivr_figures})
     site = live.site
     timers = ports.timers(ports.clock, dispatcher.submit)
+    incidents = IncidentBoard(
+        ports.hotline.incidents, ports.prompts, ports.clock, ports.tasks, site.settings.service.zone
+    )
 
     def far_end(number: str, shown: str) -> FarEnd | None:
         return live.site.outgoing.far_end(number, ports.desk.classify(number, "").e164, shown)
@@ -141,6 +156,9 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
                 clock=ports.clock,
                 prompts=ports.prompts,
                 lookups=ports.lookups,
+                hotline=HotlineServices(
+                    submit=dispatcher.submit, clock=ports.clock, stores=ports.hotline, board=incidents
+                ),
                 zone=site.settings.service.zone,
                 hand_over=HandOverServices(
                     order=dispatcher.order,
@@ -158,11 +176,12 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
             flow_named=live.flow_named,
             default_language=site.settings.service.language,
             limits=_limits(site.settings),
-        )
+        ),
+        writer.drain,
     )
     ports.telephony.listen(switchboard.hear)
 
-    dispatcher.add_listener(ports.journal.append)
+    dispatcher.keep_in(journal_keeper(ports.journal))
     dispatcher.add_listener(statistics.hear)
     dispatcher.add_listener(ivr_figures.hear)
     notices = Notices(engine.state, screens)
@@ -179,6 +198,7 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
     dispatcher.carry_out(fx.RecordInteraction, writer.record)
     dispatcher.carry_out(fx.CommitTicket, writer.commit)
 
+    take_up(ports.past, memory, engine, dispatcher=dispatcher, writer=writer, timers=timers, clock=ports.clock)
     dispatcher.submit(ConfigureQueues(queues=site.queue_policies(), rules=site.routing_rules()))
     return Core(
         dispatcher=dispatcher,
@@ -189,6 +209,8 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
         writer=writer,
         ivr_figures=ivr_figures,
         far_end=far_end,
+        memory=memory,
+        incidents=incidents,
     )
 
 
@@ -227,20 +249,22 @@ async def open_guichet(
 ) -> AsyncIterator[Guichet]:
     """Start everything on real adapters, and end it in the opposite order. `read_settings`: again, for a reload.
 
-    Raises what the adapters raise when they cannot start: DatabaseUnreachableError, PromptError, FastAgiBindError,
-    HttpBindError, AmiLoginRefusedError, LookupConfigurationError. Each says what to mend. An Asterisk that is not there
-    yet is waited for.
+    Raises what the adapters raise when they cannot start: JournalError and its kinds, DatabaseUnreachableError,
+    PromptError, FastAgiBindError, HttpBindError, AmiLoginRefusedError, LookupConfigurationError. Each says what to
+    mend. An Asterisk that is not there yet is waited for.
     """
     settings, clock = site.settings, SystemClock()
     started_at = clock.now()
     async with AsyncExitStack() as stack:
+        kept = await stack.enter_async_context(open_kept_journal(settings, clock))
         tasks = await stack.enter_async_context(BackgroundTasks())
         database = await stack.enter_async_context(await ticketing.open_database(settings.database_url))
         desk = await stack.enter_async_context(ticketing.open_desk(database, clock.now))
         users = await SqlUserDirectory.open(database)
         prompts = await _prepared_prompts(site)
         lookups = await stack.enter_async_context(open_lookups(lookup_services(settings.lookups)))
-        journal = await stack.enter_async_context(open_journal(settings.journal.redis_url, tasks))
+        journal = await stack.enter_async_context(_journal(settings, kept, tasks))
+        hotline = _hotline(database)
         telephony = AsteriskTelephony(
             _ami_address(site, secrets),
             clock,
@@ -260,12 +284,27 @@ async def open_guichet(
                 prompts=prompts,
                 lookups=lookups,
                 messages=messages,
+                hotline=hotline,
                 journal=journal,
                 schedule=_call_later,
                 tasks=tasks,
+                past=kept.past,
             ),
         )
+        records = await stack.enter_async_context(
+            open_records(
+                live,
+                dispatcher=core.dispatcher,
+                database=database,
+                link=telephony.link,
+                clock=clock,
+                tasks=tasks,
+            )
+        )
+        kept.begin(core.memory.picture, tasks)
         reloader = Reloader(live, read_settings or (lambda: settings), prompts, lookups, core.dispatcher.submit)
+        await core.incidents.refresh()
+        tasks.start(core.incidents.keep_fresh(), "incidents")
         await _register_agents(site, core, users)
         tasks.start(core.writer.run(), "desk_writer")
         stack.push_async_callback(_write_what_is_left, core.writer)
@@ -278,6 +317,7 @@ async def open_guichet(
         metrics.watch(core.screens)
         metrics.watch_menus(core.ivr_figures)
         metrics.watch_desk(lambda: len(core.writer), lambda: core.writer.set_aside)
+        metrics.watch_journal(kept.figures)
         core.dispatcher.add_listener(metrics.hear)
         watch_over(
             dispatcher=core.dispatcher,
@@ -287,7 +327,7 @@ async def open_guichet(
             clock=clock,
             metrics=metrics,
             fallback=fallback,
-            troubles=lambda: _problems(core, telephony, journal),
+            troubles=lambda: _problems(core, telephony, journal, kept),
             tasks=tasks,
         )
         app = build_app(
@@ -307,9 +347,12 @@ async def open_guichet(
                 desk=desk,
                 clock=clock,
                 settings=settings,
-                readiness=lambda: _problems(core, telephony, journal),
+                readiness=lambda: _problems(core, telephony, journal, kept),
                 metrics=metrics,
                 ivr_figures=core.ivr_figures,
+                records=records.access,
+                hotline=hotline,
+                incidents=core.incidents,
             )
         )
         http_port = await stack.enter_async_context(serve(app, settings.http.host, settings.http.port))
@@ -327,6 +370,15 @@ async def open_guichet(
             agi_port=agi.port,
             http_port=http_port,
         )
+
+
+def _hotline(database: ticketing.Database) -> Hotline:
+    return Hotline(
+        incidents=ticketing.SqlMajorIncidents(database),
+        surveys=ticketing.SqlSurveys(database),
+        pins=ticketing.SqlContactPins(database),
+        requests=ticketing.SqlServiceRequests(database),
+    )
 
 
 async def _find_asterisk(site: Site, telephony: AsteriskTelephony) -> None:
@@ -426,16 +478,24 @@ async def _stopped(telephony: Telephony, linkedid: str) -> None:
         log.warning("sound_not_stopped", error=str(error))  # it plays to its end; the agent's phone rings after it
 
 
+@asynccontextmanager
+async def _journal(settings: Settings, kept: KeptJournal, tasks: BackgroundTasks) -> AsyncIterator[Journal]:
+    async with open_journal(settings.journal.redis_url, tasks) as followed:
+        yield BothJournals(kept.journal, followed) if kept.journal is not None else followed
+
+
 async def _register_agents(site: Site, core: Core, users: SqlUserDirectory) -> None:
-    for user in await users.all():
-        if profile := profile_of(user, site.settings.routing):
-            core.dispatcher.submit(RegisterAgent(profile=profile))
+    profiles = [profile for user in await users.all() if (profile := profile_of(user, site.settings.routing))]
+    for gone in core.engine.state.agents.keys() - {profile.agent_id for profile in profiles}:
+        core.dispatcher.submit(RemoveAgent(agent_id=gone))  # while the service was down
+    for profile in profiles:
+        core.dispatcher.submit(RegisterAgent(profile=profile))
 
 
-def _problems(core: Core, telephony: AsteriskTelephony, journal: Journal) -> list[str]:
+def _problems(core: Core, telephony: AsteriskTelephony, journal: Journal, kept: KeptJournal) -> list[str]:
     """Why this node is not fit for work, for /readyz."""
     found = telephony.link.problems()
-    found += [trouble for trouble in (core.writer.trouble, getattr(journal, "trouble", None)) if trouble]
+    found += [trouble for trouble in (core.writer.trouble, kept.trouble, getattr(journal, "trouble", None)) if trouble]
     return found
 
 

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from acd.callback_settings import AnnounceSettings, CallbackSettings, PresentedNumber
 from acd.domain.people import OfferMode
-from acd.domain.queue import OverflowCause, PreferredBy
+from acd.domain.queue import OverflowCause, PreferredBy, RecordingMode
 from acd.people_settings import WrapUpSettings
 from acd.setting_types import Language, Levels, Login, MenuName, Name, Priority, Seconds, Section, Sentence
 from routing import AgentChoice, ItemChoice
@@ -138,6 +138,20 @@ class OverflowSettings(Section):
         return self
 
 
+class QueueRecordingSettings(Section):
+    """`share_percent` of the calls goes with `mode: share`. `keep_days`: another time than all recordings' own."""
+
+    mode: RecordingMode = RecordingMode.OFF
+    share_percent: Annotated[float, Field(gt=0, le=100)] | None = None
+    keep_days: Annotated[int, Field(ge=1, le=36500)] | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> QueueRecordingSettings:
+        if (self.mode is RecordingMode.SHARE) != (self.share_percent is not None):
+            raise ValueError("`share_percent` goes with `mode: share`, and only there")
+        return self
+
+
 class QueueSettings(Section):
     label: str
     skills: Levels = Field(default={})
@@ -161,6 +175,7 @@ class QueueSettings(Section):
     announce: AnnounceSettings | None = None
     ring_back_seconds: Seconds = timedelta(0)
     caller_number: PresentedNumber | None = None
+    recording: QueueRecordingSettings = QueueRecordingSettings()
     wrap_up: WrapUpSettings = WrapUpSettings()
     offer_mode: OfferMode = OfferMode.RING
     whisper: Mapping[Language, Annotated[str, Field(min_length=1, max_length=100)]] = {}  # to the agent alone

@@ -23,7 +23,9 @@ from acd.site import LiveSite, Site, load_site
 log = structlog.get_logger(__name__)
 
 # `routing.agents` reaches an agent at the next log-in.
-_LIVE_SECTIONS = frozenset({"numbers", "queues", "routing", "calendars", "lookups", "flows", "outgoing", "people"})
+_LIVE_SECTIONS = frozenset(
+    {"numbers", "queues", "routing", "calendars", "lookups", "flows", "outgoing", "people", "recording"}
+)
 
 
 class ReloadReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,15 @@ from acd.callback_settings import AnnounceSettings, CallbackSettings
 from acd.domain.ids import QueueName, agent_id_of
 from acd.domain.people import PeopleRules, WrapUpCode, WrapUpPolicy
 from acd.domain.priorities import PriorityRule
-from acd.domain.queue import Overflow, OverflowCause, PreferredRing, QueuePolicy, ReservePolicy, RoutingRules
+from acd.domain.queue import (
+    Overflow,
+    OverflowCause,
+    PreferredRing,
+    QueuePolicy,
+    RecordingPolicy,
+    ReservePolicy,
+    RoutingRules,
+)
 from acd.domain.work import AnnouncePolicy, CallbackPolicy
 from acd.people_settings import PeopleSettings, people_rules_of
 from acd.queue_settings import (
@@ -178,6 +186,7 @@ def policy_of(name: str, queue: QueueSettings, routing: RoutingSettings, calenda
         announce=_announce(queue.announce) if queue.announce else None,
         ring_back_time=queue.ring_back_seconds,
         caller_number=queue.caller_number or "",
+        recording=RecordingPolicy(mode=queue.recording.mode, share=(queue.recording.share_percent or 0.0) / 100),
         wrap_up=WrapUpPolicy(
             codes=tuple(WrapUpCode(code=code, label=label) for code, label in queue.wrap_up.codes.items()),
             is_code_required=queue.wrap_up.required,

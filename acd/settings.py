@@ -19,6 +19,7 @@ from pydantic import Field, field_validator, model_validator
 from acd.callback_settings import OutgoingSettings
 from acd.people_settings import PeopleSettings
 from acd.queue_settings import QueueSettings, RoutingSettings
+from acd.record_settings import RecordingSettings
 from acd.routing_site import check_routing, refuse_what_has_moved
 from acd.secrets import read_secret_file
 from acd.setting_types import Language, MenuName, Name, Seconds, Section
@@ -74,7 +75,11 @@ class DatabaseSettings(Section):
 
 
 class JournalSettings(Section):
-    redis_url: str | None = None  # None: in this process only
+    on_disk: bool  # False: nothing outlasts the process but what callers' channels carry
+    folder: Path | None = None  # None: `journal` in the data directory (see `Settings.journal_folder`)
+    keep_hours: Annotated[float, Field(ge=0, le=24 * 366)]  # of events, for replay; a restart needs minutes
+    most_megabytes: Annotated[int, Field(ge=64, le=1_000_000)]
+    redis_url: str | None = None  # every event on a stream besides
 
 
 class AmiSettings(Section):
@@ -197,6 +202,7 @@ class Settings(Section):
     outgoing: OutgoingSettings = OutgoingSettings()
     calendars: Mapping[MenuName, Calendar] = {}
     lookups: Mapping[MenuName, LookupSettings] = {}
+    recording: RecordingSettings = RecordingSettings()
     flows: tuple[Path, ...] = ()  # IVR files besides the shipped ones, beside the site file
 
     @field_validator("numbers", "queues", "calendars", "lookups", mode="before")
@@ -221,6 +227,10 @@ class Settings(Section):
         return Path(base).expanduser() / "guichet"
 
     @property
+    def journal_folder(self) -> Path:
+        return self.journal.folder.expanduser() if self.journal.folder else self.data_dir / "journal"
+
+    @property
     def cache_dir(self) -> Path:
         """What can be made again: prompts, a prepared Asterisk. Shared by all installations of a user."""
         return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "guichet"
@@ -236,6 +246,10 @@ class Settings(Section):
         scheme, separator, rest = self.database.url.partition("://")
         user, _, place = rest.partition("@")
         return f"{scheme}{separator}{user.partition(':')[0]}:{quote(password, safe='')}@{place}"
+
+    @property
+    def recordings_dir(self) -> Path:
+        return self.recording.folder or self.data_dir / "recordings"
 
     @property
     def flow_files(self) -> tuple[Path, ...]:
@@ -308,7 +322,15 @@ def _beside(folder: Path, settings: Settings) -> Settings:
     prompts = settings.prompts.model_copy(update={"recordings": recordings and folder / recordings.expanduser()})
     flows = tuple(folder / path.expanduser() for path in settings.flows)
     lookups = {name: _lookup_beside(folder, lookup) for name, lookup in settings.lookups.items()}
-    return settings.model_copy(update={"flows": flows, "prompts": prompts, "lookups": lookups})
+    beside = {"flows": flows, "prompts": prompts, "lookups": lookups}
+    return settings.model_copy(update=beside | _records_beside(folder, settings))
+
+
+def _records_beside(folder: Path, settings: Settings) -> dict[str, object]:
+    shelf = settings.recording.folder
+    return {
+        "recording": settings.recording.model_copy(update={"folder": shelf and folder / shelf.expanduser()}),
+    }
 
 
 def _lookup_beside(folder: Path, lookup: LookupSettings) -> LookupSettings:

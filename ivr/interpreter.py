@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from ivr.errors import SessionStateError
 from ivr.model import CallerFacts, CallerGone, Frame, HangUp, Input, PathEntry, Session, Step, noted
-from ivr.nodes import Asking, CallFlow, CollectDigits
+from ivr.nodes import CallFlow, CollectDigits
 from ivr.nodes.subflow import MAX_CALLS
 from ivr.schema import Flow
 
@@ -80,7 +80,7 @@ def advance(session: Session, given: Input, at: datetime | None = None) -> tuple
         elif target is None:
             session = replace(moved, steps=moved.steps + 1)
         else:
-            if isinstance(node, Asking) and moved.trail is session.trail and moved.flow is session.flow:
+            if node.is_question and moved.trail is session.trail and moved.flow is session.flow:
                 moved = replace(moved, trail=(*moved.trail, session.node)[-MAX_TRAIL:])
             session = _enter(moved, target)
     return session, step_of(session)

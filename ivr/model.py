@@ -9,6 +9,8 @@
     Check        CheckResult
     Identify     Identified
     Lookup       LookupResult
+    FindIncident IncidentFound
+    AttachCaller CallerAttached
     EnterQueue   nothing: the flow is over
     HangUp       nothing: the flow is over
     any          CallerGone as soon as the caller hangs up
@@ -56,8 +58,13 @@ IDENTIFIED: Mapping[str, Kind] = {
     "open_tickets": Kind.NUMBER,
     "calls_today": Kind.NUMBER,  # before this one
     "days_since_last_call": Kind.NUMBER,  # unknown without one
+    "active_major_incident": Kind.TRUTH,  # one that concerns this caller
 }
-FACTS: Mapping[str, Kind] = {**PRESENTED, **IDENTIFIED}
+# Of the incident that an `announce` node found: the sentence in the caller's language, the title for people, the
+# instant (ISO 8601) it is expected to be over; empty where it is not known.
+INCIDENT, INCIDENT_TITLE, INCIDENT_EXPECTED = "incident", "incident_title", "incident_expected"
+ANNOUNCED: Mapping[str, Kind] = dict.fromkeys((INCIDENT, INCIDENT_TITLE, INCIDENT_EXPECTED), Kind.TEXT)
+FACTS: Mapping[str, Kind] = {**PRESENTED, **IDENTIFIED, **ANNOUNCED}
 
 
 class PromptRef(msgspec.Struct, frozen=True):
@@ -124,11 +131,38 @@ class LookupResult(msgspec.Struct, frozen=True, tag=True):
     values: Mapping[str, str] = {}
 
 
+class IncidentFound(msgspec.Struct, frozen=True, tag=True):
+    """The answer to a FindIncident; no `incident_id`: there is none. `sentences` by language, `expected` as ISO 8601
+    with an offset. `can_be_told`: there is a number to ring them back at."""
+
+    incident_id: str = ""
+    title: str = ""
+    sentences: Mapping[str, str] = {}
+    expected: str = ""
+    can_be_told: bool = False
+
+
+class CallerAttached(msgspec.Struct, frozen=True, tag=True):
+    """The answer to an AttachCaller."""
+
+    ok: bool
+
+
 class CallerGone(msgspec.Struct, frozen=True, tag=True):
     """The caller hung up."""
 
 
-Input: TypeAlias = Played | Digits | CheckResult | Identified | LookupResult | HandOverReport | CallerGone
+Input: TypeAlias = (
+    Played
+    | Digits
+    | CheckResult
+    | Identified
+    | LookupResult
+    | IncidentFound
+    | CallerAttached
+    | HandOverReport
+    | CallerGone
+)
 
 
 # --- steps ----------------------------------------------------------------------------------------------------
@@ -173,7 +207,10 @@ class Check(msgspec.Struct, frozen=True, tag=True):
 
 
 class Identify(msgspec.Struct, frozen=True, tag=True):
-    """Find out who calls; report Identified, with nothing in it when nobody can say."""
+    """Find out who calls; report Identified, with nothing in it when nobody can say. `services`: what they ring about,
+    as far as the menu knows."""
+
+    services: tuple[str, ...] = ()
 
 
 class Lookup(msgspec.Struct, frozen=True, tag=True):
@@ -188,6 +225,18 @@ class Lookup(msgspec.Struct, frozen=True, tag=True):
     into: Mapping[str, str]
     timeout: timedelta
     tries: int
+
+
+class FindIncident(msgspec.Struct, frozen=True, tag=True):
+    """Look for an active major incident that concerns the caller, or one of `services`; report IncidentFound."""
+
+    services: tuple[str, ...] = ()
+
+
+class AttachCaller(msgspec.Struct, frozen=True, tag=True):
+    """Note that the caller wants to be told when this incident is over; report CallerAttached."""
+
+    incident_id: str
 
 
 class EnterQueue(msgspec.Struct, frozen=True, tag=True):
@@ -211,7 +260,9 @@ class HangUp(msgspec.Struct, frozen=True, tag=True):
     reason: str
 
 
-Step: TypeAlias = Play | Collect | Check | Identify | Lookup | HandOver | EnterQueue | HangUp
+Step: TypeAlias = (
+    Play | Collect | Check | Identify | Lookup | FindIncident | AttachCaller | HandOver | EnterQueue | HangUp
+)
 
 
 # --- session --------------------------------------------------------------------------------------------------
@@ -222,9 +273,9 @@ class PathEntry(msgspec.Struct, frozen=True, array_like=True):
 
     `node`: with its flow before it (`identify.ask_pin`) inside a flow that was called. `exit`: the key chosen, or
     `played`, `passed`, `known`, `valid`, `invalid`, `no_input`, `no_match`, `open`, `closed`, `holiday`, `found`,
-    `failed`, `saved`, `done`, `busy`, `no_answer`, `refused`, `called`, `returned`, `case N`, `otherwise`, `person`,
-    `back`, `queued`, `hung_up`, `caller_gone`,
-    `step_limit`, `time_limit`, `no_input_limit`, `no_match_limit`, `fault`; empty while the caller is in the node.
+    `failed`, `saved`, `done`, `busy`, `no_answer`, `refused`, `nothing`, `heard`, `attached`, `called`, `returned`,
+    `case N`, `otherwise`, `person`, `back`, `queued`, `hung_up`, `caller_gone`, `step_limit`, `time_limit`,
+    `no_input_limit`, `no_match_limit`, `fault`; empty while the caller is in the node.
     `no_inputs`, `no_matches`: attempts of that kind during the visit.
     """
 

@@ -3,8 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import NamedTuple
 
 FEWEST_COMPLETIONS = 5  # fewer say nothing of the next one
+
+
+class Ahead(NamedTuple):
+    """Items that come before one, by queue, that compete with it for agents.
+
+    `own`: whoever may take them may take this one too. `shared`: they also have others, and `helpers` are all who are
+    logged in and may take any of those or this one.
+    """
+
+    own: dict[str, int]
+    shared: dict[str, int]
+    helpers: tuple[str, ...]
+
+    @property
+    def items(self) -> int:
+        return sum(self.own.values()) + sum(self.shared.values())
 
 
 def mean_handle_time(recent: Collection[float]) -> float | None:
@@ -12,16 +29,15 @@ def mean_handle_time(recent: Collection[float]) -> float | None:
     return sum(recent) / len(recent) if len(recent) >= FEWEST_COMPLETIONS else None
 
 
-def expected_wait(ahead: float, idle: int, at_work: int, seconds_ahead: float, seconds_now: float) -> float | None:
-    """Seconds until an agent is free for an item with `ahead` items before it.
+def leaving_rate(recent: Collection[tuple[float, bool]]) -> float:
+    """Of callers who give up, per second of waiting: the maximum-likelihood estimate from waits that ended with an
+    answer (False) or with giving up (True). 0.0 where nobody waited."""
+    waited = sum(seconds for seconds, _ in recent)
+    return sum(has_left for _, has_left in recent) / waited if waited > 0 else 0.0
 
-    `idle`, `at_work`: agents who may take it, idle and in all (idle, ringing, talking, wrapping up). `seconds_ahead`:
-    handle time of all items before it, as far as these agents will do them. `seconds_now`: mean handle time of what
-    these agents do now. n agents at work come free every `seconds_now` / n seconds, and work off what is before it n at
-    a time. None: nobody is at work.
-    """
-    if at_work == 0:
-        return None
-    if ahead < idle:
-        return 0.0
-    return max(0.0, (seconds_ahead + (1 - idle) * seconds_now) / at_work)
+
+def time_to_clear(items: int, pace: float, leaving: float) -> float:
+    """Seconds until so many items are gone, `pace` of them taken by agents per second, and each of those who wait
+    leaving by itself at the rate `leaving`: with k left the next goes after 1 / (pace + k * leaving) (the
+    Palm/Erlang-A queue). `pace` above 0."""
+    return sum(1 / (pace + left * leaving) for left in range(1, items + 1))

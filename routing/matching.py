@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from routing.eligibility import is_eligible
 from routing.errors import DuplicateItemError, UnknownItemError
+from routing.estimate import Ahead
 from routing.lines import Bench, Line, Signature, clear_away, connect
 from routing.model import Candidate, Needs, Skills, WorkItem
 from routing.ranking import Head, ItemChoice, ItemKey, PoolRules, QueueRules, item_key, item_order
@@ -254,17 +255,21 @@ class Pool:
         rivals = {line for bench in self._line(item).benches if bench.present for line in bench.lines}
         return sum(line.place_of(key) for line in rivals)
 
-    def ahead_by_queue(self, item_id: str) -> dict[str, float]:
-        """The same by queue, each item counted with the share of its own able agents that are able here too: so much
-        of it will be theirs to do."""
+    def competition(self, item_id: str) -> Ahead:
+        """What comes before this item. Looks at everybody logged in: for one item at a time."""
         key, item = self._items[item_id]
-        own = {bench for bench in self._line(item).benches if bench.present}
-        ahead: dict[str, float] = {}
-        for line in {line for bench in own for line in bench.lines}:
-            if (count := line.place_of(key)) and line.present:
-                common = sum(bench.present for bench in line.benches if bench in own)
-                ahead[line.queue] = ahead.get(line.queue, 0.0) + count * common / line.present
-        return ahead
+        present = {bench for bench in self._line(item).benches if bench.present}
+        own: dict[str, int] = {}
+        shared: dict[str, int] = {}
+        helping = set(present)
+        for line in {line for bench in present for line in bench.lines}:
+            if count := line.place_of(key):
+                others = {bench for bench in line.benches if bench.present} - present
+                helping |= others
+                kind = shared if others else own
+                kind[line.queue] = kind.get(line.queue, 0) + count
+        levels = {tuple(sorted(bench.levels.items())) for bench in helping}
+        return Ahead(own, shared, tuple(agent_id for agent_id, skills in self._present.items() if skills in levels))
 
     # index ---------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,10 @@ from ticketing.adapters.columns import Duration, JsonText, Serial, UtcInstant
 from ticketing.adapters.database import Database, open_database
 from ticketing.adapters.migrate import migrate
 from ticketing.adapters.sql_desk_store import SqlDeskStore
+from ticketing.adapters.sql_incidents import SqlMajorIncidents
+from ticketing.adapters.sql_pins import SqlContactPins
+from ticketing.adapters.sql_requests import SqlServiceRequests
+from ticketing.adapters.sql_surveys import SqlSurveys
 from ticketing.domain.caller_context import CallerContext, ContextLimits
 from ticketing.domain.contact import Certainty, Contact, ContactDraft, ContactId, Identification
 from ticketing.domain.disposition import Disposition, DispositionKind
@@ -21,13 +25,27 @@ from ticketing.domain.errors import (
     DatabaseUrlError,
     DeskError,
     DispositionError,
+    IncidentNotFoundError,
     InvalidContactError,
+    InvalidIncidentError,
+    InvalidPinError,
     InvalidTicketNumberError,
     MigrationError,
     TicketNotFoundError,
 )
 from ticketing.domain.interaction import Direction, Interaction, InteractionId, InteractionRecord
+from ticketing.domain.major_incident import (
+    IncidentCaller,
+    IncidentDraft,
+    IncidentId,
+    IncidentTally,
+    MajorIncident,
+    foremost,
+)
 from ticketing.domain.phone_number import CallerNumber, NumberKind, normalise
+from ticketing.domain.pin import PinVerdict
+from ticketing.domain.service_request import ServiceRequest
+from ticketing.domain.survey import Survey, SurveyAnswers, SurveyFigures, SurveyStart, survey_figures
 from ticketing.domain.ticket import (
     Message,
     MessageKind,
@@ -42,6 +60,10 @@ from ticketing.domain.ticket import (
 )
 from ticketing.domain.ticket_number import TicketNumber, is_ticket_number
 from ticketing.service.desk import Desk, ImportReport, RejectedContact
+from ticketing.service.incidents import MajorIncidents
+from ticketing.service.pins import ContactPins
+from ticketing.service.requests import ServiceRequests
+from ticketing.service.surveys import Surveys
 
 
 @asynccontextmanager
@@ -60,6 +82,7 @@ __all__ = [
     "ContactDraft",
     "ContactId",
     "ContactNotFoundError",
+    "ContactPins",
     "ContextLimits",
     "Database",
     "DatabaseError",
@@ -75,19 +98,40 @@ __all__ = [
     "Duration",
     "Identification",
     "ImportReport",
+    "IncidentCaller",
+    "IncidentDraft",
+    "IncidentId",
+    "IncidentNotFoundError",
+    "IncidentTally",
     "Interaction",
     "InteractionId",
     "InteractionRecord",
     "InvalidContactError",
+    "InvalidIncidentError",
+    "InvalidPinError",
     "InvalidTicketNumberError",
     "JsonText",
+    "MajorIncident",
+    "MajorIncidents",
     "Message",
     "MessageKind",
     "MigrationError",
     "NumberKind",
+    "PinVerdict",
     "Priority",
     "RejectedContact",
     "Serial",
+    "ServiceRequest",
+    "ServiceRequests",
+    "SqlContactPins",
+    "SqlMajorIncidents",
+    "SqlServiceRequests",
+    "SqlSurveys",
+    "Survey",
+    "SurveyAnswers",
+    "SurveyFigures",
+    "SurveyStart",
+    "Surveys",
     "Ticket",
     "TicketChange",
     "TicketEvent",
@@ -98,9 +142,11 @@ __all__ = [
     "TicketRef",
     "TicketStatus",
     "UtcInstant",
+    "foremost",
     "is_ticket_number",
     "migrate",
     "normalise",
     "open_database",
     "open_desk",
+    "survey_figures",
 ]

@@ -12,11 +12,13 @@ from acd.adapters.asterisk.fastagi import FastAgiBindError
 from acd.adapters.asterisk.machine import InstallationError
 from acd.adapters.asterisk.readiness import AsteriskError
 from acd.adapters.asterisk.render import RenderError
+from acd.adapters.bus.frames import JournalError as FileJournalError
 from acd.adapters.control import ControlError
 from acd.adapters.lookups import LookupConfigurationError
 from acd.adapters.prompts import PromptError
 from acd.demo.service_process import ServiceError
 from acd.secrets import SecretError
+from acd.simulation.replay import RecordingError
 from acd.web.app import HttpBindError
 from ivr.errors import ConfigurationError
 from ticketing import api as ticketing
@@ -29,8 +31,10 @@ _MENDABLE = (
     FastAgiBindError,
     HttpBindError,
     InstallationError,
+    FileJournalError,
     LookupConfigurationError,
     PromptError,
+    RecordingError,
     RenderError,
     SecretError,
     ServiceError,

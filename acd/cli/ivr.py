@@ -15,13 +15,16 @@ import typer
 
 from acd.adapters.clock import SystemClock
 from acd.adapters.lookups import open_lookups
-from acd.bootstrap import call_desk
+from acd.bootstrap import call_desk, prompts_of
 from acd.cli.failures import clear_failures
 from acd.domain.commands import Command
 from acd.domain.ids import CallId
 from acd.reload import lookup_services
+from acd.service.hotline_steps import site_of
 from acd.service.identification import Identification
+from acd.service.incidents import IncidentBoard
 from acd.service.ports import Lookups
+from acd.service.tasks import BackgroundTasks
 from acd.settings import load_settings
 from acd.site import Site, load_site
 from ivr import graph as pictures
@@ -38,6 +41,8 @@ from ivr.hand_over import (
 )
 from ivr.interpreter import advance, begin
 from ivr.model import (
+    AttachCaller,
+    CallerAttached,
     CallerFacts,
     CallerGone,
     Check,
@@ -45,9 +50,11 @@ from ivr.model import (
     Collect,
     Digits,
     EnterQueue,
+    FindIncident,
     HangUp,
     Identified,
     Identify,
+    IncidentFound,
     Input,
     Lookup,
     LookupResult,
@@ -119,7 +126,7 @@ def _instant(text: str, zone: ZoneInfo) -> datetime:
 async def _walk(site: Site, flow: Flow, number: str, at: datetime) -> None:
     async with AsyncExitStack() as stack:
         lookups = await stack.enter_async_context(open_lookups(lookup_services(site.settings.lookups)))
-        identification = await _identified(stack, site, number) if number else None
+        identification, board = await _identified(stack, site, number) if number else (None, None)
         local = at.astimezone(site.settings.service.zone)
         typer.echo(f"flow {flow.name}, version {flow.version}, at {local:%A %Y-%m-%d %H:%M}")
         facts = CallerFacts(called_number=_number_of(site, flow), caller_number=number)
@@ -136,7 +143,15 @@ async def _walk(site: Site, flow: Flow, number: str, at: datetime) -> None:
                     return
                 case Identify():
                     known = identification.facts(at, site.settings.service.zone) if identification else {}
+                    if board is not None and identification is not None:
+                        incident = board.foremost(site_of(identification.caller), step.services)
+                        known["active_major_incident"] = incident is not None
                     given: Input = Identified(known)
+                case FindIncident():
+                    given = await _incident_found(step, board, identification)
+                case AttachCaller():
+                    typer.echo(f"   would be told when {step.incident_id} is over")
+                    given = CallerAttached(True)
                 case Lookup():
                     given = await _looked_up(step, lookups)
                 case Check():
@@ -150,14 +165,18 @@ async def _walk(site: Site, flow: Flow, number: str, at: datetime) -> None:
             session, step = advance(session, given, at)
 
 
-async def _identified(stack: AsyncExitStack, site: Site, number: str) -> Identification:
+async def _identified(stack: AsyncExitStack, site: Site, number: str) -> tuple[Identification, IncidentBoard]:
     database = await stack.enter_async_context(await ticketing.open_database(site.settings.database_url))
     desk = await stack.enter_async_context(ticketing.open_desk(database, SystemClock().now))
     port = call_desk(lambda: site, desk)
     ignore: Callable[[Command], None] = lambda command: None  # noqa: E731  # nothing is recorded of a trial
     identification = Identification(port, port.classify(number, ""), CallId("call_trial"), ignore)
     await identification.find("")
-    return identification
+    tasks = await stack.enter_async_context(BackgroundTasks())
+    incidents = ticketing.SqlMajorIncidents(database)
+    board = IncidentBoard(incidents, prompts_of(site), SystemClock(), tasks, site.settings.service.zone)
+    await board.refresh()
+    return identification, board
 
 
 def _number_of(site: Site, flow: Flow) -> str:
@@ -196,6 +215,19 @@ def _asked(step: Play | Collect) -> Input:
     digits, ending, _ = typed.partition(step.terminator) if step.terminator else (typed, "", "")
     ended, digits = bool(ending), digits[: step.max_digits]
     return Digits(digits, "complete" if ended or len(digits) == step.max_digits else "timeout")
+
+
+async def _incident_found(
+    step: FindIncident, board: IncidentBoard | None, identification: Identification | None
+) -> IncidentFound:
+    if board is None or identification is None:
+        is_there = await asyncio.to_thread(typer.confirm, "does an active major incident concern the caller?")
+        return IncidentFound("incident_trial", "Trial", can_be_told=True) if is_there else IncidentFound()
+    incident = board.foremost(site_of(identification.caller), step.services)
+    typer.echo(f"   major incident: {incident.title if incident else 'none'}")
+    if incident is None:
+        return IncidentFound()
+    return IncidentFound(incident.id, incident.title, incident.sentences, board.expected(incident), can_be_told=True)
 
 
 async def _looked_up(step: Lookup, lookups: Lookups) -> LookupResult:

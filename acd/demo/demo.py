@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets as _random
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -48,7 +49,7 @@ class DemoOptions:
 
 
 async def run_demo(settings: Settings, options: DemoOptions) -> Summary:
-    """Run it to its end. What the demo writes lives in `settings.data_dir`; its database is made anew each time."""
+    """Run it to its end. What the demo writes lives in `settings.data_dir`; its database and journal are made anew."""
     home, clock = settings.data_dir, SystemClock()
     await asyncio.to_thread(_clear, home)
     secrets = load_secrets(home)
@@ -66,6 +67,7 @@ async def run_demo(settings: Settings, options: DemoOptions) -> Summary:
 def _clear(home: Path) -> None:
     for name in ("guichet.db", "guichet.db-wal", "guichet.db-shm"):
         (home / name).unlink(missing_ok=True)
+    shutil.rmtree(home / "journal", ignore_errors=True)
     home.mkdir(parents=True, exist_ok=True)
 
 

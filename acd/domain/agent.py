@@ -46,6 +46,16 @@ class AfterCall(Struct, frozen=True):
     ticket: str = ""  # of after-call work
 
 
+class Draft(Struct, frozen=True, kw_only=True):
+    """What an agent has typed about a call so far, not yet said."""
+
+    code: str = ""
+    note: str = ""
+    title: str = ""
+    link_to: str | None = None
+    new_ticket: bool = False
+
+
 class AgentProfile(Struct, frozen=True, kw_only=True):
     agent_id: AgentId
     login: str
@@ -83,6 +93,7 @@ class Agent(Struct, frozen=True, kw_only=True):
     call_id: CallId | None = None  # reserved, talking or wrap_up
     wrap_up_until: datetime | None = None
     after_call: AfterCall | None = None
+    draft: Draft | None = None  # of this call
     wrap_up_extended: timedelta = timedelta(0)
     phone_trouble: str = ""  # "", phone_unregistered or do_not_disturb, as far as the switch has told
     resumes_ready: bool = False  # not ready for the phone's sake alone: ready again when it is back

@@ -8,7 +8,7 @@ from datetime import datetime
 from acd.domain import commands as cmd
 from acd.domain import effects as fx
 from acd.domain import events as ev
-from acd.domain.agent import BUSY_STATES, AfterCall, Agent, AgentState
+from acd.domain.agent import BUSY_STATES, AfterCall, Agent, AgentState, Draft
 from acd.domain.assignment import match_agent
 from acd.domain.call import Call
 from acd.domain.errors import WrongStateError
@@ -119,6 +119,14 @@ def end_wrap_up(turn: Turn, command: cmd.EndWrapUp) -> None:
     _finish_wrap_up(turn, agent, by_agent=True, said=command)
 
 
+def keep_draft(turn: Turn, command: cmd.KeepDraft) -> None:
+    agent = turn.state.agent(command.agent_id)
+    if agent.call_id != command.call_id or agent.state not in {AgentState.TALKING, AgentState.WRAP_UP}:
+        raise WrongStateError(f"{agent.profile.name} has no such call (any more)")
+    if agent.draft != command.draft:
+        turn.happened(ev.DraftKept(at=turn.now, agent_id=agent.agent_id, call_id=command.call_id, draft=command.draft))
+
+
 def expire_wrap_up(turn: Turn, command: cmd.ExpireWrapUp) -> None:
     agent = turn.state.agents.get(command.agent_id)
     if agent is not None and agent.state is AgentState.WRAP_UP and agent.call_id == command.call_id:
@@ -153,15 +161,16 @@ def _finish_wrap_up(turn: Turn, agent: Agent, *, by_agent: bool, said: cmd.EndWr
     )
     turn.wish(fx.CancelTimer(key=wrap_up_timer(agent.agent_id)))
     _next_state(turn, agent)  # before the ticket: the next caller need not wait for the desk
+    word: cmd.EndWrapUp | Draft = said or agent.draft or Draft()
     turn.wish(
         fx.CommitTicket(
             call=call,
             agent_id=agent.agent_id,
-            code=said.code if said else "",
-            note=said.note if said else "",
-            title=said.title if said else "",
-            link_to=said.link_to if said else None,
-            new_ticket=said.new_ticket if said else False,
+            code=word.code,
+            note=word.note,
+            title=word.title,
+            link_to=word.link_to,
+            new_ticket=word.new_ticket,
             to_qualify=not by_agent,
             wrap_up_ended_at=turn.now,
         )
@@ -191,6 +200,7 @@ RULES: Mapping[type[cmd.Command], Rule] = {
     cmd.MakeReady: make_ready,
     cmd.MakeNotReady: make_not_ready,
     cmd.EndWrapUp: end_wrap_up,
+    cmd.KeepDraft: keep_draft,
     cmd.ExpireWrapUp: expire_wrap_up,
     cmd.ReportTicket: report_ticket,
 }

@@ -17,10 +17,10 @@ from enum import StrEnum
 from msgspec import Struct
 
 from acd.domain.caller import Caller, CallerContext
-from acd.domain.ids import AgentId, CallId, QueueName, ReservationId
+from acd.domain.ids import AgentId, CallId, QueueName, RecordingId, ReservationId
 from acd.domain.people import OfferMode
 from acd.domain.priorities import Attributes
-from acd.domain.queue import OverflowCause, PreferredBy
+from acd.domain.queue import OverflowCause, PreferredBy, RecordingMode
 from acd.domain.work import CallKind, Message, Plan
 from routing.model import Requirements
 
@@ -41,6 +41,7 @@ class Result(StrEnum):
     ABANDONED = "abandoned"  # left while waiting or ringing, after the queue's short-abandon limit
     SHORT_ABANDONED = "short_abandoned"
     LEFT_IVR = "left_ivr"  # hung up before reaching a queue
+    DEFLECTED = "deflected"  # will be told when a major incident is over
     COMPLETED_IN_IVR = "completed_in_ivr"  # the menu ended the call
     TURNED_AWAY = "turned_away"  # not let into the queue, and told so
     CALLBACK_BOOKED = "callback_booked"  # left the queue, or the menu, to be called back
@@ -87,6 +88,15 @@ class IvrStep(Struct, frozen=True):
     exit: str = ""  # how it was left: the choice, `no_input`, `no_match`, ... (see ivr.model.PathEntry)
     no_inputs: int = 0
     no_matches: int = 0
+
+
+class RunningRecording(Struct, frozen=True, kw_only=True):
+    """Under way in the switch, which has confirmed it."""
+
+    recording_id: RecordingId
+    mode: RecordingMode
+    started_at: datetime
+    is_paused: bool = False
 
 
 class Call(Struct, frozen=True, kw_only=True):
@@ -136,6 +146,9 @@ class Call(Struct, frozen=True, kw_only=True):
     dialled_at: datetime | None = None  # the agent is on the line and the far end rings; of the present reservation
     message: Message | None = None
     deflected_to: CallId | None = None  # the callback or message the caller left the line for
+    recording: RunningRecording | None = None
+    recordings: int = 0  # begun so far
+    incident_id: str = ""  # the major incident whose end they will be told
 
     @property
     def is_kept(self) -> bool:

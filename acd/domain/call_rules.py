@@ -18,6 +18,7 @@ from acd.domain.ids import AgentId, QueueName, ReservationId, reservation_id_of
 from acd.domain.offer_rules import withdraw_offer
 from acd.domain.offers import awaits_acceptance
 from acd.domain.phone_rules import be_ready
+from acd.domain.recording_rules import stop_recording
 from acd.domain.turn import Rule, Turn
 from acd.domain.waiting_rules import agent_left, forget_steps, progress
 from acd.domain.work import CallKind, kind_of
@@ -215,18 +216,22 @@ def _give_up_ringing(turn: Turn, call: Call, agent_id: AgentId, reason: str) -> 
 
 
 def adopt_talk(turn: Turn, command: cmd.AdoptTalk) -> None:
-    """Nothing is adopted of which the state knows better, or that it cannot carry on (a queue or agent removed)."""
+    """Nothing is adopted of which the state knows better, or that it cannot carry on (a queue or agent removed). A
+    call whose channel was lost may have found this agent before it was."""
     found = command.call
     agent = turn.state.agents.get(found.agent_id) if found.agent_id else None
-    is_known = found.call_id in turn.state.calls or QueueName(found.queue or "") not in turn.state.queues
+    known = turn.state.calls.get(found.call_id)
+    is_held = known is not None and known.stage is not CallStage.DETACHED
+    is_known = is_held or QueueName(found.queue or "") not in turn.state.queues
     if is_known or agent is None or agent.state in BUSY_STATES:
         return
+    attempts = max(1, found.attempts + (known is not None))
     call = replace(
         found,
         stage=CallStage.TALKING,
         is_controlled=False,
-        attempts=max(1, found.attempts),
-        reservation_id=reservation_id_of(found.call_id, max(1, found.attempts)),
+        attempts=attempts,
+        reservation_id=reservation_id_of(found.call_id, attempts),
         answered_at=min(found.answered_at or turn.now, turn.now),
         changed_at=turn.now,
     )
@@ -311,6 +316,7 @@ def _end(turn: Turn, call: Call, reason: Reason) -> None:
         changed_at=turn.now,
         termination=termination,
     )
+    stop_recording(turn, call.call_id, "call_ended")
     turn.happened(
         ev.CallEnded(at=turn.now, call_id=call.call_id, queue=call.queue, termination=termination, wait_seconds=waited)
     )
@@ -359,6 +365,8 @@ def _result(turn: Turn, call: Call, reason: Reason, waited: float | None) -> Res
         return Result.MESSAGE_LEFT if is_message else Result.CALLBACK_BOOKED
     if call.turned_away is not None or (call.queue is None and call.overflows):
         return Result.TURNED_AWAY
+    if call.incident_id and call.queue is None:
+        return Result.DEFLECTED
     if call.queue is None:
         return Result.COMPLETED_IN_IVR if reason is Reason.FLOW_ENDED else Result.LEFT_IVR
     limit = turn.state.queue(call.queue).short_abandon_time.total_seconds()

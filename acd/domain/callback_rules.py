@@ -111,7 +111,7 @@ def deflect(turn: Turn, call: Call, to: CallId) -> None:
     """The caller leaves the line: the menu says goodbye."""
     if call.stage is CallStage.WAITING:
         forget_steps(turn, call)
-    turn.happened(ev.CallDeflected(at=turn.now, call_id=call.call_id, queue=call.queue, to=to))
+    turn.happened(ev.CallerLeftLine(at=turn.now, call_id=call.call_id, queue=call.queue, to=to))
 
 
 def _wait_or_schedule(

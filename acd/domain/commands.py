@@ -10,14 +10,14 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from acd.domain.agent import AgentProfile
+from acd.domain.agent import AgentProfile, Draft
 from acd.domain.call import Call, IvrStep, Reason
 from acd.domain.caller import Caller, CallerContext
-from acd.domain.ids import AgentId, CallId, QueueName, ReservationId
+from acd.domain.ids import AgentId, CallId, QueueName, RecordingId, ReservationId
 from acd.domain.outgoing import FarEnd
 from acd.domain.people import Sentences
 from acd.domain.priorities import Attributes
-from acd.domain.queue import QueuePolicy, RoutingRules
+from acd.domain.queue import QueuePolicy, RecordingMode, RoutingRules
 from acd.domain.work import FarEndCause, Message
 from routing.model import Requirements
 
@@ -86,6 +86,34 @@ class EndWrapUp(Command, frozen=True, kw_only=True):
     new_ticket: bool = False
 
 
+class StartRecording(Command, frozen=True, kw_only=True):
+    """By the agent who talks, where the queue allows it."""
+
+    agent_id: AgentId
+
+
+class PauseRecording(Command, frozen=True, kw_only=True):
+    agent_id: AgentId
+
+
+class ResumeRecording(Command, frozen=True, kw_only=True):
+    agent_id: AgentId
+
+
+class StopRecording(Command, frozen=True, kw_only=True):
+    """What the agent has begun; what the queue wants recorded can only be paused."""
+
+    agent_id: AgentId
+
+
+class KeepDraft(Command, frozen=True, kw_only=True):
+    """What the agent has typed about this call so far: if the time for the wrap-up runs out, it counts as said."""
+
+    agent_id: AgentId
+    call_id: CallId
+    draft: Draft
+
+
 # a call's way --------------------------------------------------------------------------------------------------
 
 
@@ -115,6 +143,13 @@ class RecordIvrPath(Command, frozen=True, kw_only=True):
     language: str
     flow: str = ""
     flow_version: str = ""
+
+
+class DeflectCall(Command, frozen=True, kw_only=True):
+    """The caller will be told when this major incident is over, and needs no agent."""
+
+    call_id: CallId
+    incident_id: str
 
 
 class KeepKeyedTicket(Command, frozen=True, kw_only=True):
@@ -195,6 +230,27 @@ class AdoptTalk(Command, frozen=True, kw_only=True):
     """A talk that began before this service did, as the desk knows the call; `call.agent_id` has answered it."""
 
     call: Call
+
+
+class ReportRecordingStarted(Command, frozen=True, kw_only=True):
+    """The switch records, or was found recording after a restart."""
+
+    call_id: CallId
+    recording_id: RecordingId
+    mode: RecordingMode
+    is_paused: bool = False
+
+
+class ReportRecordingPaused(Command, frozen=True, kw_only=True):
+    call_id: CallId
+    recording_id: RecordingId
+    is_paused: bool  # False: resumed
+
+
+class ReportRecordingFailed(Command, frozen=True, kw_only=True):
+    call_id: CallId
+    recording_id: RecordingId
+    cause: str  # see events.RecordingFailed
 
 
 class AdoptServedTalk(Command, frozen=True, kw_only=True):

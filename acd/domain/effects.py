@@ -8,9 +8,10 @@ from msgspec import Struct
 
 from acd.domain.call import Call
 from acd.domain.commands import Command
-from acd.domain.ids import AgentId, CallId, ReservationId
+from acd.domain.ids import AgentId, CallId, QueueName, RecordingId, ReservationId
 from acd.domain.outgoing import FarEnd
 from acd.domain.people import Whisper
+from acd.domain.queue import RecordingMode
 
 
 class Effect(Struct, frozen=True, kw_only=True, tag=True):
@@ -66,6 +67,41 @@ class StopRinging(Effect, frozen=True, kw_only=True):
 
     call_id: CallId
     reservation_id: ReservationId
+
+
+class StartRecording(Effect, frozen=True, kw_only=True):
+    """Record the caller's channel, both directions, from now on."""
+
+    call_id: CallId
+    recording_id: RecordingId
+    linkedid: str
+    queue: QueueName
+    agent_id: AgentId | None
+    mode: RecordingMode
+
+
+class PauseRecording(Effect, frozen=True, kw_only=True):
+    """`is_paused` False: go on."""
+
+    call_id: CallId
+    recording_id: RecordingId
+    linkedid: str
+    is_paused: bool
+
+
+class StopRecording(Effect, frozen=True, kw_only=True):
+    """`is_gone`: the channel has ended, and the recording with it."""
+
+    call_id: CallId
+    recording_id: RecordingId
+    linkedid: str
+    is_gone: bool
+
+
+class FindRecording(Effect, frozen=True, kw_only=True):
+    """A talk that began before this service did may be recorded."""
+
+    call_id: CallId
 
 
 class StartTimer(Effect, frozen=True, kw_only=True):

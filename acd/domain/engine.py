@@ -16,11 +16,13 @@ from acd.domain import (
     call_rules,
     callback_rules,
     fallback_rules,
+    hotline_rules,
     message_rules,
     offer_rules,
     outbound_rules,
     phone_rules,
     reason_rules,
+    recording_rules,
     reserves,
     supervision,
     waiting_rules,
@@ -40,6 +42,8 @@ _RULES: dict[type[cmd.Command], Rule] = {
     **call_rules.RULES,
     **waiting_rules.RULES,
     **reserves.RULES,
+    **recording_rules.RULES,
+    **hotline_rules.RULES,
     **reason_rules.RULES,
     **phone_rules.RULES,
     **wrap_up_rules.RULES,
@@ -75,6 +79,7 @@ class Engine:
         """
         turn = Turn(self.state, now)
         _RULES[type(command)](turn, command)
+        recording_rules.tend(turn)
         reserves.tend(turn)
         announce_rules.tend(turn)
         reason_rules.tend(turn)

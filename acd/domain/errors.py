@@ -1,4 +1,5 @@
 """DomainError: a command that cannot be carried out, for the one who gave it (the API answers 409 with the id).
+├── RecordingNotAllowedError
 ├── UnknownAgentError
 ├── UnknownCallError
 ├── UnknownQueueError
@@ -38,6 +39,10 @@ class CallbackRefusedError(DomainError):
 
 class NumberRefusedError(DomainError):
     error_id = "number.not_allowed"
+
+
+class RecordingNotAllowedError(DomainError):
+    error_id = "recording.not_allowed"
 
 
 class UnknownReasonError(DomainError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -11,7 +11,7 @@ from acd.domain.call import Call
 from acd.domain.explanations import Obstacle, obstacles, why_this_priority
 from acd.domain.ids import AgentId, QueueName
 from acd.domain.state import State
-from routing.estimate import expected_wait, mean_handle_time
+from routing.estimate import Ahead, leaving_rate, mean_handle_time, time_to_clear
 
 
 class Outlook(Struct, frozen=True, kw_only=True):
@@ -61,26 +61,45 @@ def expected_wait_seconds(state: State, call: Call) -> float | None:
     if call.queue is None or not state.pool.has_item(call.call_id):
         return None
     able = [state.agents[AgentId(agent_id)] for agent_id in state.pool.agents_for(call.call_id)]
-    ahead = {QueueName(queue): count for queue, count in state.pool.ahead_by_queue(call.call_id).items()}
-    return wait_of(state, call.queue, able, ahead)
+    return wait_of(state, call.queue, able, state.pool.competition(call.call_id))
 
 
-def wait_of(state: State, queue: QueueName, able: Sequence[Agent], ahead: Mapping[QueueName, float]) -> float | None:
-    """Of a call of this queue that these agents may take, with so many calls before it, by queue."""
+def wait_of(state: State, queue: QueueName, able: Sequence[Agent], ahead: Ahead) -> float | None:
+    """Of a call of this queue that these agents may take, after those ahead.
+
+    Its agents work off what only they may take, and together with helpers what these may take too: whichever takes
+    longer. Then one more of its own agents has to come free. None: nobody is at work, or too few calls are known.
+    """
     at_work = [agent for agent in able if agent.state in _AT_WORK]
-    idle = sum(agent.state is AgentState.READY for agent in at_work)
-    before = sum(ahead.values())
+    if not at_work:
+        return None
+    if ahead.items < sum(agent.state is AgentState.READY for agent in at_work):
+        return 0.0
     own = mean_handle_time(state.tallies.handle_seconds(queue))
     if own is None:
-        return expected_wait(before, idle, len(at_work), 0.0, 0.0) if before < idle else None
+        return None
 
-    def mean_of(other: QueueName) -> float:
-        return mean_handle_time(state.tallies.handle_seconds(other)) or own
+    def mean_of(other: str) -> float:
+        return mean_handle_time(state.tallies.handle_seconds(QueueName(other))) or own
 
-    doing = [mean_of(call.queue) for agent in at_work if (call := _call_of(state, agent)) and call.queue]
-    seconds_now = sum(doing) / len(doing) if doing else own
-    seconds_ahead = sum(count * mean_of(other) for other, count in ahead.items())
-    return expected_wait(before, idle, len(at_work), seconds_ahead, seconds_now)
+    def pace_of(agents: Iterable[Agent]) -> float:
+        """Calls that they end in a second, by what they do now."""
+        calls = (_call_of(state, agent) for agent in agents)
+        return sum(1 / max(mean_of(call.queue if call and call.queue else queue), 1.0) for call in calls)
+
+    def clearing(counts: Mapping[str, int], pace: float) -> float:
+        items = sum(counts.values())
+        leaving = sum(count * leaving_rate(state.tallies.waits(QueueName(name))) for name, count in counts.items())
+        return time_to_clear(items, pace, leaving / items) if items else 0.0
+
+    own_pace = pace_of(at_work)
+    alone = clearing(ahead.own, own_pace)
+    if not ahead.shared:
+        return alone + 1 / own_pace
+    helpers = (state.agents[AgentId(agent_id)] for agent_id in ahead.helpers)
+    everything = {name: ahead.own.get(name, 0) + ahead.shared.get(name, 0) for name in ahead.own | ahead.shared}
+    together = clearing(everything, pace_of(agent for agent in helpers if agent.state in _AT_WORK))
+    return max(alone, together) + 1 / own_pace
 
 
 def _call_of(state: State, agent: Agent) -> Call | None:

@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from acd.domain.agent import AfterCall, AgentProfile
+from acd.domain.agent import AfterCall, AgentProfile, Draft
 from acd.domain.call import Call, IvrStep, Ring, Termination
 from acd.domain.caller import Caller, CallerContext
-from acd.domain.ids import AgentId, CallId, QueueName, ReservationId
+from acd.domain.ids import AgentId, CallId, QueueName, RecordingId, ReservationId
 from acd.domain.people import OfferMode, Sentences
 from acd.domain.priorities import Attributes
-from acd.domain.queue import QueuePolicy, RoutingRules
+from acd.domain.queue import QueuePolicy, RecordingMode, RoutingRules
 from routing.model import Requirements
 
 
@@ -97,6 +97,13 @@ class IvrPathRecorded(Event, frozen=True, kw_only=True):
     language: str
     flow: str = ""
     flow_version: str = ""
+
+
+class CallDeflected(Event, frozen=True, kw_only=True):
+    """The caller will be told when this major incident is over."""
+
+    call_id: CallId
+    incident_id: str
 
 
 class TicketKeyed(Event, frozen=True, kw_only=True):
@@ -251,6 +258,12 @@ class WrapUpStarted(Event, frozen=True, kw_only=True):
     until: datetime
 
 
+class DraftKept(Event, frozen=True, kw_only=True):
+    agent_id: AgentId
+    call_id: CallId
+    draft: Draft
+
+
 class WrapUpEnded(Event, frozen=True, kw_only=True):
     """`by_agent` False: the time limit ended it, the ticket is to be qualified."""
 
@@ -259,6 +272,50 @@ class WrapUpEnded(Event, frozen=True, kw_only=True):
     queue: QueueName
     by_agent: bool
     wrap_up_seconds: float
+
+
+class RecordingStarted(Event, frozen=True, kw_only=True):
+    """The switch records. `agent_id`: with whom the caller talks. `is_paused`: found so after a restart."""
+
+    call_id: CallId
+    recording_id: RecordingId
+    queue: QueueName
+    agent_id: AgentId | None
+    mode: RecordingMode
+    is_paused: bool = False
+
+
+class RecordingPaused(Event, frozen=True, kw_only=True):
+    """From here on nothing that is said gets into the file, until it is resumed."""
+
+    call_id: CallId
+    recording_id: RecordingId
+    agent_id: AgentId | None
+
+
+class RecordingResumed(Event, frozen=True, kw_only=True):
+    call_id: CallId
+    recording_id: RecordingId
+    agent_id: AgentId | None
+
+
+class RecordingStopped(Event, frozen=True, kw_only=True):
+    """`cause`: `talk_ended`, `call_ended`, `by_agent`, `failed`."""
+
+    call_id: CallId
+    recording_id: RecordingId
+    agent_id: AgentId | None
+    cause: str
+
+
+class RecordingFailed(Event, frozen=True, kw_only=True):
+    """The call goes on. `cause`: `disk_full`, `refused` (by the switch), `no_file`, `not_paused`, `not_resumed`."""
+
+    call_id: CallId
+    recording_id: RecordingId
+    agent_id: AgentId | None
+    queue: QueueName
+    cause: str
 
 
 class CallEnded(Event, frozen=True, kw_only=True):
@@ -278,7 +335,7 @@ class TicketCommitted(Event, frozen=True, kw_only=True):
 # callbacks, outgoing calls, messages, announcements --------------------------------------------------------------
 
 
-class CallDeflected(Event, frozen=True, kw_only=True):
+class CallerLeftLine(Event, frozen=True, kw_only=True):
     """The caller leaves the queue, or the menu, because something else was arranged: `to`, a callback or a message."""
 
     call_id: CallId

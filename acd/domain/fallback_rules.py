@@ -61,6 +61,17 @@ def adopt_served_talk(turn: Turn, command: cmd.AdoptServedTalk) -> None:
         _adopt(turn, call, agent)
     elif known is not None and known.stage in {CallStage.WAITING, CallStage.RESERVED}:
         turn.happened(ev.CallDetached(at=turn.now, call_id=call.call_id))
+        if known.stage is CallStage.RESERVED and known.reservation_id is not None and known.agent_id is not None:
+            turn.happened(  # or it would pass for one that still rings
+                ev.ReservationRescinded(
+                    at=turn.now,
+                    call_id=known.call_id,
+                    queue=QueueName(known.queue or ""),
+                    reservation_id=known.reservation_id,
+                    agent_id=known.agent_id,
+                    cause="served_elsewhere",
+                )
+            )
     if freed is not None and freed != call.agent_id:
         match_agent(turn, freed)
 

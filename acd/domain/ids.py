@@ -7,6 +7,7 @@ from typing import NewType
 CallId = NewType("CallId", str)  # "call_" + the Linkedid of the caller's channel
 AgentId = NewType("AgentId", str)  # "agent_" + the login
 QueueName = NewType("QueueName", str)
+RecordingId = NewType("RecordingId", str)  # "rec_" + linkedid + "_" + number within the call
 ReservationId = NewType("ReservationId", str)  # "rsv_" + linkedid + "_" + attempt
 
 ATTEMPT = "~"  # no channel that Asterisk names by itself has one in its id
@@ -39,3 +40,7 @@ def agent_id_of(login: str) -> AgentId:
 
 def reservation_id_of(call_id: CallId, attempt: int) -> ReservationId:
     return ReservationId(f"rsv_{call_id.removeprefix('call_')}_{attempt}")
+
+
+def recording_id_of(call_id: CallId, number: int) -> RecordingId:
+    return RecordingId(f"rec_{call_id.removeprefix('call_')}_{number}")

@@ -113,9 +113,9 @@ class QueueStatistics:
                 self._queued(call_id, queue)
             case ev.CallOverflowed(queue=queue, call_id=call_id, to_queue=to_queue):
                 self.of(queue).overflowed += 1
-                if to_queue is None and self._inside.pop(call_id, None) is not None:
-                    self.of(queue).moved += 1
-            case ev.CallDeflected(call_id=call_id, queue=queue) if queue is not None:
+                if to_queue is None and (before := self._inside.pop(call_id, None)) is not None:
+                    self.of(before).moved += 1
+            case ev.CallerLeftLine(call_id=call_id, queue=queue) if queue is not None:
                 if self._inside.pop(call_id, None) is not None:
                     self.of(queue).deflected += 1
             case ev.ReservationAccepted(queue=queue, wait_seconds=waited):

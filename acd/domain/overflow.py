@@ -12,6 +12,7 @@ from acd.domain.queue import Overflow, OverflowCause, QueuePolicy
 from acd.domain.state import State
 from routing import Requirements
 from routing.eligibility import is_eligible
+from routing.estimate import Ahead
 
 
 def overflow_at_door(
@@ -65,4 +66,4 @@ def _able(state: State, call: Call, policy: QueuePolicy, skills: Requirements) -
 def _expected_wait(state: State, call: Call, policy: QueuePolicy, skills: Requirements) -> float | None:
     """Of one more at the end of this queue. Calls of other queues that its agents will do are not reckoned with."""
     able = _able(state, call, policy, skills)
-    return wait_of(state, policy.name, able, {policy.name: float(state.pool.waiting_in(policy.name))})
+    return wait_of(state, policy.name, able, Ahead({policy.name: state.pool.waiting_in(policy.name)}, {}, ()))

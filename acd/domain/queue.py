@@ -60,6 +60,20 @@ class Overflow(Struct, frozen=True, kw_only=True):
     flow: str = ""  # of the menus
 
 
+class RecordingMode(StrEnum):
+    OFF = "off"
+    ON_DEMAND = "on_demand"  # the agent begins and ends it
+    SHARE = "share"  # of the calls, by chance
+    ALWAYS = "always"
+
+
+class RecordingPolicy(Struct, frozen=True, kw_only=True):
+    """Which talks of a queue are recorded. `share`: 0 to 1, of mode `share`."""
+
+    mode: RecordingMode = RecordingMode.OFF
+    share: float = 0.0
+
+
 class Door(Struct, frozen=True, kw_only=True):
     """A queue closed or opened by hand: it overrides the calendar until it is given back to it."""
 
@@ -98,6 +112,7 @@ class QueuePolicy(Struct, frozen=True, kw_only=True):
     announce: AnnouncePolicy | None = None
     ring_back_time: timedelta = timedelta()  # so long a caller who was lost keeps their place
     caller_number: str = ""  # shown to those who are called for this queue
+    recording: RecordingPolicy = RecordingPolicy()
     wrap_up: WrapUpPolicy = WrapUpPolicy()
     offer_mode: OfferMode = OfferMode.RING
     whisper: Sentences = ()  # to the agent, before the bridge

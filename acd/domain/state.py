@@ -25,6 +25,7 @@ _NOTHING: dict[str, Any] = {
     "reservation_id": None,
     "call_id": None,
     "wrap_up_until": None,
+    "draft": None,
     "resumes_ready": False,
     "ticket": "",
     "limits_passed": (),

@@ -16,6 +16,9 @@ from acd.domain.ids import AgentId, QueueName
 from routing import Candidate
 
 RECENT = 30  # handle times kept per queue, for estimates
+RECENT_WAITS = 200  # likewise; few end with giving up
+
+Wait = tuple[float, bool]  # seconds in the queue, and whether it ended with giving up
 
 
 class TalliesPicture(Struct, frozen=True, kw_only=True):
@@ -26,6 +29,7 @@ class TalliesPicture(Struct, frozen=True, kw_only=True):
     of: dict[AgentId, Tally] = {}
     offers: int = 0
     handle_seconds: dict[QueueName, tuple[float, ...]] = {}
+    waits: dict[QueueName, tuple[Wait, ...]] = {}
 
 
 class Tallies:
@@ -35,6 +39,7 @@ class Tallies:
         self._of: dict[AgentId, Tally] = {}
         self._offers = 0
         self._handle_seconds: dict[QueueName, deque[float]] = {}
+        self._waits: dict[QueueName, deque[Wait]] = {}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Tallies) and vars(self) == vars(other)
@@ -48,6 +53,7 @@ class Tallies:
             of={agent_id: _copy(tally) for agent_id, tally in self._of.items()},
             offers=self._offers,
             handle_seconds={queue: tuple(seconds) for queue, seconds in self._handle_seconds.items()},
+            waits={queue: tuple(waits) for queue, waits in self._waits.items()},
         )
 
     def restore(self, picture: TalliesPicture) -> None:
@@ -58,6 +64,7 @@ class Tallies:
         self._handle_seconds = {
             queue: deque(seconds, maxlen=RECENT) for queue, seconds in picture.handle_seconds.items()
         }
+        self._waits = {queue: deque(waits, maxlen=RECENT_WAITS) for queue, waits in picture.waits.items()}
 
     def of(self, agent_id: AgentId, now: datetime) -> Tally:
         tally = self._of.get(agent_id)
@@ -68,6 +75,13 @@ class Tallies:
     def handle_seconds(self, queue: QueueName) -> Sequence[float]:
         """Talk and wrap-up of the latest calls of this queue. Asking changes nothing: a standby is never asked."""
         return self._handle_seconds.get(queue, ())
+
+    def waits(self, queue: QueueName) -> Sequence[Wait]:
+        """How the latest waits in this queue ended."""
+        return self._waits.get(queue, ())
+
+    def waited(self, queue: QueueName, seconds: float, *, has_left: bool) -> None:
+        self._waits.setdefault(queue, deque(maxlen=RECENT_WAITS)).append((seconds, has_left))
 
     def logged_in(self, agent_id: AgentId, at: datetime) -> None:
         self._of[agent_id] = Tally(logged_in_at=at)

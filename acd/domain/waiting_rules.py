@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from acd.domain import commands as cmd
@@ -294,14 +294,24 @@ def agent_left(turn: Turn, agent: Agent) -> None:
     pool = turn.state.pool
     touched = [CallId(item.item_id) for item in pool.named_for(agent.agent_id)]
     touched += [CallId(item.item_id) for item in pool.deserted(agent.profile.skills)]
-    for call_id in touched:
-        reach_step(turn, cmd.ReachStep(call_id=call_id))
+    _go_on(turn, touched)
 
 
 def agent_came(turn: Turn) -> None:
     """Logged in, or with other skills: calls that nobody could take may have somebody at a later step."""
-    for item in tuple(turn.state.pool.stranded()):
-        reach_step(turn, cmd.ReachStep(call_id=CallId(item.item_id)))
+    _go_on(turn, [CallId(item.item_id) for item in turn.state.pool.stranded()])
+
+
+def _go_on(turn: Turn, calls: Sequence[CallId]) -> None:
+    """All of them first, and only then are they matched, in their order: who comes next must not depend on which of
+    them was looked at first."""
+    pool = turn.state.pool
+    for call_id in calls:
+        if pool.has_item(call_id):
+            progress(turn, call_id)
+    waiting = [pool.item(call_id) for call_id in calls if pool.has_item(call_id)]
+    for item in sorted(waiting, key=pool.key_of):
+        match_call(turn, CallId(item.item_id))
 
 
 def rules_changed(turn: Turn) -> None:

@@ -74,7 +74,10 @@ class FlowServices:
 async def adopt_talk(services: FlowServices, linkedid: str, agent_id: AgentId | None = None) -> None:
     """Know again a talk that began before this service did, if the desk has its call. `agent_id`: who talks, as the
     switch says; without it who the desk says."""
-    if call_id_of(linkedid) in services.state.calls:
+    known = services.state.calls.get(call_id_of(linkedid))
+    if known is not None:
+        if agent_id is not None and known.stage is CallStage.DETACHED:
+            services.submit(cmd.AdoptTalk(call=replace(known, agent_id=agent_id)))
         return
     try:
         async with asyncio.timeout(LOOKUP_LIMIT.total_seconds()):
@@ -285,6 +288,18 @@ class CallFlow:
             step = interpreter.step_of(session)
             skills = step.skills if isinstance(step, EnterQueue) else session.skills
             attributes = session.attributes
+        known = self._services.state.calls.get(self.call_id)
+        if known is not None and known.queue in self._services.state.queues and known.queued_at is not None:
+            return cmd.EnqueueCall(  # it may have been sent on from the queue that its channel tells of
+                call_id=self.call_id,
+                queue=known.queue,
+                priority=self._facts.priority,
+                skills=known.skills,
+                attributes=known.attributes,
+                queued_at=known.queued_at,
+                place_at=known.place_at,
+                is_back=True,
+            )
         return cmd.EnqueueCall(
             call_id=self.call_id,
             queue=QueueName(self._facts.queue),

@@ -14,6 +14,7 @@ from acd.domain import commands as cmd
 from acd.domain import effects as fx
 from acd.domain.call import Call
 from acd.domain.ids import CallId
+from acd.domain.journal_format import DeskWish
 from acd.service.ports import Desk, DeskError
 
 log = structlog.get_logger(__name__)
@@ -29,12 +30,18 @@ MOST_TRIES = 3  # of a wish that fails for another reason than the desk's: then 
 
 
 class DeskWriter:
-    """`record` and `commit` return at once. `run` writes until cancelled; `drain` waits for all of it."""
+    """`record` and `commit` return at once. `run` writes until cancelled; `drain` waits for all of it.
 
-    def __init__(self, desk: Desk, submit: Callable[[cmd.Command], None]) -> None:
+    `took` hears how many wishes have left the outbox, in order: written, or given up.
+    """
+
+    def __init__(
+        self, desk: Desk, submit: Callable[[cmd.Command], None], took: Callable[[int], None] = lambda count: None
+    ) -> None:
         self._desk = desk
         self._submit = submit
-        self._outbox: deque[fx.RecordInteraction | fx.CommitTicket] = deque()
+        self._took = took
+        self._outbox: deque[DeskWish | None] = deque()  # None: one that was not taken
         self._wake = asyncio.Event()
         self._hurry = asyncio.Event()
         self._idle = asyncio.Event()
@@ -50,6 +57,7 @@ class DeskWriter:
     def record(self, wish: fx.RecordInteraction) -> None:
         if len(self._outbox) >= MOST_PENDING:
             log.critical("interaction_not_recorded", call_id=wish.call.call_id, pending=len(self._outbox))
+            self._put(None)
             return
         self._put(wish)
 
@@ -57,7 +65,7 @@ class DeskWriter:
         self._put(wish)
         self._hurry.set()
 
-    def _put(self, wish: fx.RecordInteraction | fx.CommitTicket) -> None:
+    def _put(self, wish: DeskWish | None) -> None:
         self._outbox.append(wish)
         self._idle.clear()
         self._wake.set()
@@ -103,18 +111,25 @@ class DeskWriter:
         self._batch = 1
         if self._tries < MOST_TRIES:
             return False
-        wish = self._outbox.popleft()
+        wish = self._outbox[0]
         self._batch, self._tries = BATCH, 0
         self.set_aside += 1
-        log.critical("desk_wish_set_aside", wish=type(wish).__name__, call_id=wish.call.call_id)
+        call_id = wish.call.call_id if wish is not None else ""
+        log.critical("desk_wish_set_aside", wish=type(wish).__name__, call_id=call_id)
+        self._done(1)
         return True
+
+    def _done(self, count: int) -> None:
+        for _ in range(count):
+            self._outbox.popleft()
+        self._took(count)
 
     async def _write_some(self) -> None:
         """Write the first wishes; what is written, and only that, leaves the outbox."""
         first = self._outbox[0]
         if isinstance(first, fx.CommitTicket):
             number = await self._desk.commit_ticket(first)
-            self._outbox.popleft()
+            self._done(1)
             if number is not None:
                 self._submit(
                     cmd.ReportTicket(
@@ -130,8 +145,8 @@ class DeskWriter:
         for wish in self._outbox:
             if isinstance(wish, fx.CommitTicket) or taken == self._batch:
                 break
-            latest[wish.call.call_id] = wish.call
+            if wish is not None:
+                latest[wish.call.call_id] = wish.call
             taken += 1
         await self._desk.record_interactions(list(latest.values()))
-        for _ in range(taken):
-            self._outbox.popleft()
+        self._done(taken)

@@ -19,12 +19,14 @@ from acd.domain.engine import Engine
 from acd.domain.errors import DomainError
 from acd.domain.events import Event
 from acd.domain.state import State
+from acd.domain.turn import Decision
 from acd.service.ports import Clock
 
 log = structlog.get_logger(__name__)
 
 E = TypeVar("E", bound=Effect)
 Listener = Callable[[Sequence[Event]], None]
+Keeper = Callable[[Sequence[Event], Sequence[Effect]], None]
 
 
 class Dispatcher:
@@ -35,6 +37,7 @@ class Dispatcher:
         self._clock = clock
         self._effect_handlers: dict[type[Effect], Callable[[Any], None]] = {}
         self._listeners: list[Listener] = []
+        self._keeper: Keeper | None = None
         self._inbox: deque[Command] = deque()
         self._is_deciding = False
 
@@ -42,6 +45,10 @@ class Dispatcher:
     def state(self) -> State:
         """To be read, never changed."""
         return self._engine.state
+
+    def keep_in(self, keeper: Keeper) -> None:
+        """Each decision goes there whole, before anybody hears of it: a journal."""
+        self._keeper = keeper
 
     def add_listener(self, listener: Listener) -> None:
         self._listeners.append(listener)
@@ -86,6 +93,8 @@ class Dispatcher:
 
     def _decide(self, command: Command) -> None:
         decision = self._engine.handle(command, self._clock.now())
+        if self._keeper is not None:
+            self._keep(self._keeper, decision)
         if decision.events:
             for listener in self._listeners:
                 self._tell(listener, decision.events)
@@ -94,6 +103,13 @@ class Dispatcher:
                 self._effect_handlers[type(effect)](effect)
             except Exception:
                 log.exception("effect_failed", effect=type(effect).__name__)
+
+    @staticmethod
+    def _keep(keeper: Keeper, decision: Decision) -> None:
+        try:
+            keeper(decision.events, decision.effects)
+        except Exception:
+            log.exception("decision_not_kept")  # calls are routed all the same
 
     def _tell(self, listener: Listener, events: Sequence[Event]) -> None:
         try:

@@ -13,8 +13,10 @@ from typing import Any, Protocol
 
 import msgspec
 
+from acd.domain.engine import Engine
 from acd.domain.events import Event
 from acd.domain.journal_format import DeskWish, Record
+from acd.domain.picture import pieces_of, restore
 
 _encode = msgspec.json.Encoder().encode
 
@@ -30,6 +32,22 @@ class Fold(Protocol):
 
     def restore(self, pieces: Sequence[msgspec.Raw], /) -> None:
         """Become what these pieces, in their order, say. Raises msgspec.DecodeError."""
+
+
+class StateFold:
+    """The engine's state as a fold."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def hear(self, events: Sequence[Event]) -> None:
+        self._engine.replay(events)
+
+    def picture(self) -> Iterator[Any]:
+        return pieces_of(self._engine.state)
+
+    def restore(self, pieces: Sequence[msgspec.Raw]) -> None:
+        restore(self._engine.state, pieces)
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -51,6 +69,9 @@ class Past:
     @property
     def is_empty(self) -> bool:
         return not self.parts and not self.records
+
+
+NO_PAST = Past()
 
 
 @dataclass(slots=True)

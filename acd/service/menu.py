@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -15,12 +16,14 @@ from acd.domain import commands as cmd
 from acd.domain.call import IvrStep
 from acd.domain.ids import CallId
 from acd.service.hand_over import HandOverDesk, HandOverServices
+from acd.service.hotline_steps import HotlineServices, HotlineSteps
 from acd.service.identification import Identification
 from acd.service.ports import CallerChannel, CallerHungUpError, Clock, Lookups, Prompts, Stage
 from ivr import interpreter
 from ivr.errors import SessionStateError
 from ivr.hand_over import HandOver
 from ivr.model import (
+    AttachCaller,
     CallerFacts,
     CallerGone,
     Check,
@@ -28,6 +31,7 @@ from ivr.model import (
     Collect,
     Digits,
     EnterQueue,
+    FindIncident,
     HangUp,
     Identified,
     Identify,
@@ -45,6 +49,7 @@ from routing.model import Requirements, canonical
 
 log = structlog.get_logger(__name__)
 
+Performed: TypeAlias = Play | Collect | Check | Identify | Lookup | FindIncident | AttachCaller | HandOver
 SPEAK_LIMIT = timedelta(seconds=1.5)  # a value not synthesised by then is left out, or said another way
 
 
@@ -76,6 +81,7 @@ class MenuServices:
     clock: Clock
     prompts: Prompts
     lookups: Lookups
+    hotline: HotlineServices
     zone: ZoneInfo  # whose days and hours are meant
     hand_over: HandOverServices
 
@@ -90,6 +96,7 @@ class MenuWalk:
         self._services = services
         self._call_id = call_id
         self._identification = identification
+        self._hotline = HotlineSteps(services.hotline, call_id, channel.facts.linkedid, identification)
         self._hand_over = HandOverDesk(channel, services.hand_over, call_id, lambda: identification.caller)
         self._until: asyncio.Future[None] | None = None  # what ends a walk of one who waits
         self._asked: tuple[int | None, Requirements] = (None, ())  # priority and skills, so far
@@ -112,7 +119,7 @@ class MenuWalk:
                 if isinstance(step, EnterQueue | HangUp):
                     return session, step
                 self._asked = (session.priority, canonical(session.skills))
-                given = await self._perform(step, identified)
+                given = await self._perform(step, session.language, identified)
                 session, step_after = interpreter.advance(session, given, self._services.clock.now())
                 # Where a place in the queue follows at once, that says it all.
                 is_placed = isinstance(step_after, EnterQueue) and identified.done()
@@ -136,7 +143,7 @@ class MenuWalk:
                 if isinstance(step, EnterQueue | HangUp):
                     return step
                 self._asked = (session.priority, canonical(session.skills))
-                given = await self._perform(step, identified)
+                given = await self._perform(step, session.language, identified)
                 session, step = interpreter.advance(session, given, self._services.clock.now())
         except CallerHungUpError:
             await self._hand_over.caller_left()
@@ -178,9 +185,7 @@ class MenuWalk:
 
     # steps ---------------------------------------------------------------------------------------------------
 
-    async def _perform(
-        self, step: Play | Collect | Check | Identify | Lookup | HandOver, identified: asyncio.Task[None]
-    ) -> Input:
+    async def _perform(self, step: Performed, language: str, identified: asyncio.Task[None]) -> Input:
         match step:
             case Play():
                 sounds = await self._sounds(step.prompts)
@@ -193,7 +198,14 @@ class MenuWalk:
                 return await self._checked(step)
             case Identify():
                 await identified
-                return Identified(self._identification.facts(self._began_at, self._services.zone))
+                facts = self._identification.facts(self._began_at, self._services.zone)
+                return Identified(facts | {"active_major_incident": self._hotline.has_active_incident(step.services)})
+            case FindIncident():
+                if self._services.hotline.board.needs_site:
+                    await identified
+                return self._hotline.find_incident(step, language)
+            case AttachCaller():
+                return await self._hotline.attach(step, language)
             case Lookup():
                 values = await self._services.lookups.ask(
                     step.service, step.path, step.into, deadline=step.timeout, tries=step.tries

@@ -15,6 +15,7 @@ from acd.domain.caller import Caller, CallerContext
 from acd.domain.commands import Command
 from acd.domain.effects import CallAgentFirst, CommitTicket
 from acd.domain.events import Event
+from acd.domain.journal_format import DeskWish
 from acd.domain.outgoing import FarEnd
 from acd.domain.work import Message
 from ivr.model import PromptRef
@@ -402,11 +403,15 @@ class Desk(ABC):
 
 
 class Journal(ABC):
-    """The events, in order, for whoever follows: a standby, statistics elsewhere, an engineer."""
+    """The events, in order: for this service after a restart, for a standby, statistics elsewhere, an engineer."""
 
     @abstractmethod
-    def append(self, events: Sequence[Event]) -> None:
-        """Take the events and return at once; never blocks routing."""
+    def append(self, events: Sequence[Event], wishes: Sequence[DeskWish] = ()) -> None:
+        """Take one decision's events and return at once; never blocks routing. `wishes`: what it asks of the desk; a
+        journal that lasts gives them back after a restart until `took` says that they are carried out."""
+
+    def took(self, count: int) -> None:  # noqa: B027  # a journal that does not last need not know
+        """The desk has carried out so many wishes more, the oldest first."""
 
     @abstractmethod
     async def read(self, after: str = "", limit: int = 1000) -> list[tuple[str, Event]]:

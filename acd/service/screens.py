@@ -57,12 +57,17 @@ class Screens:
         return feed
 
     def agent_snapshot(self, agent_id: AgentId) -> dict[str, Any]:
-        """`{"agent": AgentView, "call": CallView | None}`: the call reserved, talked with, or being wrapped up."""
+        """`{"agent": AgentView, "call": CallView | None, "draft": Draft | None}`: the call reserved, talked with, or
+        being wrapped up, and what was typed about it."""
         agent = self._state.agents.get(agent_id)
         if agent is None:
-            return {"agent": None, "call": None}
+            return {"agent": None, "call": None, "draft": None}
         call = self._state.calls.get(agent.call_id) if agent.call_id else None
-        return {"agent": self._agent_view(agent_id), "call": self._call_view(call) if call else None}
+        return {
+            "agent": self._agent_view(agent_id),
+            "call": self._call_view(call) if call else None,
+            "draft": agent.draft,
+        }
 
     def supervisor_snapshot(self) -> dict[str, Any]:
         """`{"queues": [QueueView], "agents": [AgentView], "health": HealthView | None}`."""
@@ -138,6 +143,16 @@ class Screens:
             ):
                 if view := self._call_of(call_id):  # without wrap-up time it may be forgotten already
                     self.agent_feed(agent_id).publish("call", view)
+            case (
+                ev.RecordingStarted(agent_id=agent_id, call_id=call_id)
+                | ev.RecordingPaused(agent_id=agent_id, call_id=call_id)
+                | ev.RecordingResumed(agent_id=agent_id, call_id=call_id)
+                | ev.RecordingStopped(agent_id=agent_id, call_id=call_id)
+            ):
+                if agent_id in self._state.agents and (view := self._call_of(call_id)):
+                    self.agent_feed(agent_id).publish("call", view)
+            case ev.RecordingFailed():
+                self._tell_of_failure(event)
             case ev.TicketCommitted(agent_id=agent_id) if agent_id in self._state.agents:
                 ticket: dict[str, Any] = {
                     "call_id": event.call_id,
@@ -152,6 +167,13 @@ class Screens:
     def _tell_not_reached(self, agent_id: AgentId, call_id: CallId, event: ev.FarEndNotReached) -> None:
         data = {"call_id": call_id, "reservation_id": event.reservation_id, "why": f"far_end_{event.cause}"}
         self.agent_feed(agent_id).publish("offer_ended", data)
+
+    def _tell_of_failure(self, event: ev.RecordingFailed) -> None:
+        """The call goes on. The agent must know before reading out a card number; a supervisor can mend the cause."""
+        data = {"call_id": event.call_id, "queue": event.queue, "agent_id": event.agent_id, "cause": event.cause}
+        self.supervisors.publish("recording_failed", data)
+        if event.agent_id in self._state.agents:
+            self.agent_feed(event.agent_id).publish("recording_failed", data)
 
     def _flush_soon(self) -> None:
         if not self._is_flush_due and (self._changed_queues or self._changed_agents):

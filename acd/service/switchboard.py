@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 
@@ -11,7 +11,7 @@ import structlog
 
 from acd.domain import commands as cmd
 from acd.domain import effects as fx
-from acd.domain.call import Reason
+from acd.domain.call import CallStage, Reason
 from acd.domain.ids import ATTEMPT, AgentId, CallId, ReservationId, call_id_of, is_attempt
 from acd.domain.work import CallKind, kind_of
 from acd.service.admission import Admission
@@ -43,8 +43,10 @@ UNSETTLED_TIME = timedelta(days=2)  # how far back calls without a ticket are lo
 
 
 class Switchboard:
-    def __init__(self, services: FlowServices) -> None:
+    def __init__(self, services: FlowServices, desk_is_told: Callable[[], Awaitable[None]] | None = None) -> None:
+        """`desk_is_told`: returns when the desk knows all that this service, or the one before it, owed it."""
         self._services = services
+        self._desk_is_told = desk_is_told
         self._flows: dict[CallId, CallFlow] = {}
         self._failures: Counter[CallId] = Counter()
         self.agent_first = AgentFirst(
@@ -164,7 +166,7 @@ class Switchboard:
                     self._services.submit(cmd.ReportAnswer(call_id=call[0], reservation_id=call[1]))
                     if flow := self._flows.get(call[0]):
                         flow.heard_answer()
-                elif call_id_of(linkedid) not in self._services.state.calls:
+                else:
                     self._adopt(linkedid, extension)
             case KeyPressed(linkedid, key):
                 if flow := self._flows.get(call_id_of(linkedid)):
@@ -191,6 +193,8 @@ class Switchboard:
 
     async def _settle(self, live_linkedids: frozenset[str]) -> None:
         """Talks that ended while no service looked on, and wrap-ups that died with one, get their tickets."""
+        if self._desk_is_told is not None:
+            await self._desk_is_told()
         try:
             calls = await self._services.desk.unsettled_calls(self._services.clock.now() - UNSETTLED_TIME)
         except DeskError as error:
@@ -201,12 +205,16 @@ class Switchboard:
                 self._services.submit(cmd.SettleCall(call=call))
 
     def _adopt(self, linkedid: str, extension: str) -> None:
-        """Somebody talks of whom the engine knows nothing: the service was restarted meanwhile."""
-        for agent in self._services.state.agents.values():
-            if agent.profile.extension == extension:
-                adoption = adopt_talk(self._services, linkedid, agent.agent_id)
-                self._services.tasks.start(adoption, "adopt_talk")
-                return
+        """Somebody talks to a caller who was not theirs, as far as the engine knows: it has missed something."""
+        state, call_id = self._services.state, call_id_of(linkedid)
+        agent = next((each for each in state.agents.values() if each.profile.extension == extension), None)
+        call = state.calls.get(call_id)
+        if agent is None or (call is not None and call.agent_id == agent.agent_id and call.is_answered):
+            return
+        if call is not None and call.stage is CallStage.RESERVED and call.reservation_id and not call.is_controlled:
+            # Another phone rang when the service died: in vain, or this one would not talk.
+            self._services.submit(cmd.ReportNoAnswer(call_id=call_id, reservation_id=call.reservation_id))
+        self._services.tasks.start(adopt_talk(self._services, linkedid, agent.agent_id), "adopt_talk")
 
     def _reserved_for(self, linkedid: str, extension: str) -> tuple[CallId, ReservationId] | None:
         call = self._services.state.calls.get(call_id_of(linkedid))

@@ -11,7 +11,7 @@ from acd.domain.call import Call, IvrStep
 from acd.domain.caller import CallerContext, ContactCard
 from acd.domain.metrics import QueueFigures, average_handle_time, average_speed_of_answer, service_level
 from acd.domain.people import WrapUpPolicy
-from acd.domain.queue import Door, QueuePolicy
+from acd.domain.queue import Door, QueuePolicy, RecordingMode
 
 
 class AgentView(Struct, frozen=True, kw_only=True):
@@ -64,9 +64,18 @@ class CallView(Struct, frozen=True, kw_only=True):
     tries: int  # of a callback, so far in vain
     due_at: datetime | None  # not before
     message_seconds: float | None  # of a voicemail
+    recording: RecordingControlView
     offer_mode: str  # ring, accept (on the screen, then the phone rings) or auto_answer
     offer_accepted_at: datetime | None
     wrap_up: WrapUpView
+
+
+class RecordingControlView(Struct, frozen=True, kw_only=True):
+    """`state`: off (nothing is recorded), on, paused. `can_start`, `can_stop`: what the queue leaves to the agent."""
+
+    state: str
+    can_start: bool
+    can_stop: bool
 
 
 class CodeView(Struct, frozen=True, kw_only=True):
@@ -164,9 +173,20 @@ def call_view(call: Call, policy: QueuePolicy | None) -> CallView:
         tries=call.plan.tries if call.plan else 0,
         due_at=call.plan.due_at if call.plan else None,
         message_seconds=call.message.length.total_seconds() if call.message else None,
+        recording=recording_view(call, policy),
         offer_mode=call.offer_mode,
         offer_accepted_at=call.offer_accepted_at,
         wrap_up=wrap_up_view(policy.wrap_up if policy else WrapUpPolicy()),
+    )
+
+
+def recording_view(call: Call, policy: QueuePolicy | None) -> RecordingControlView:
+    running = call.recording
+    is_allowed = policy is not None and policy.recording.mode is not RecordingMode.OFF
+    return RecordingControlView(
+        state="off" if running is None else "paused" if running.is_paused else "on",
+        can_start=is_allowed and running is None,
+        can_stop=running is not None and running.mode is RecordingMode.ON_DEMAND,
     )
 
 

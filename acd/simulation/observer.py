@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from acd.domain import events as ev
 from acd.domain.call import Result
 from acd.domain.ids import AgentId, CallId, QueueName
-from acd.domain.state import State
+from acd.domain.queue import QueuePolicy
 
 
 @dataclass(slots=True)
@@ -37,19 +37,21 @@ class _Waiting:
     queue: QueueName
     at: float
     is_counted: bool
+    since: float  # in this queue, where it has come from another
     estimate: float | None = None
+    step: int = 0
 
 
 class Observer:
     """Of a run of `length` seconds, of which the first `warm_up` are not counted. `groups`: of each agent."""
 
-    def __init__(self, length: float, warm_up: float, state: State, groups: Mapping[AgentId, str]) -> None:
-        self._state = state
+    def __init__(self, length: float, warm_up: float, groups: Mapping[AgentId, str]) -> None:
         self._warm = warm_up
+        self._targets: dict[QueueName, float] = {}  # seconds
         self.groups = groups
         self._now = 0.0
         self._waiting: dict[CallId, _Waiting] = {}
-        self._inside: dict[QueueName, int] = {}
+        self._counts: dict[QueueName, tuple[int, float]] = {}  # how many wait now, and since when so many
         self._busy_since: dict[AgentId, float] = {}
         self._here_since: dict[AgentId, float] = {}
         self.queues: defaultdict[QueueName, QueueOutcome] = defaultdict(QueueOutcome)
@@ -62,9 +64,11 @@ class Observer:
         for event in events:
             match event:
                 case ev.QueuesConfigured(queues=queues):
-                    self._know(policy.name for policy in queues)
+                    self._know(queues)
                 case ev.CallQueued(call_id=call_id, queue=queue):
                     self._queued(call_id, queue)
+                case ev.StepReached(call_id=call_id, step=step) if call_id in self._waiting:
+                    self._waiting[call_id].step = step
                 case ev.ReservationAccepted():
                     self._accepted(event)
                 case ev.CallEnded(call_id=call_id):
@@ -80,9 +84,10 @@ class Observer:
                 case ev.CallOverflowed(queue=queue, to_queue=None) if at >= self._warm:
                     self.queues[queue].turned_away += 1
 
-    def _know(self, names: Iterable[QueueName]) -> None:
-        for name in names:
-            self.queues.setdefault(name, QueueOutcome())  # in the order they are configured
+    def _know(self, policies: Iterable[QueuePolicy]) -> None:
+        for policy in policies:
+            self.queues.setdefault(policy.name, QueueOutcome())  # in the order they are configured
+            self._targets[policy.name] = policy.service_level_time.total_seconds()
 
     def estimated(self, call_id: CallId, expected: float | None) -> None:
         waiting = self._waiting.get(call_id)
@@ -95,7 +100,7 @@ class Observer:
     def close(self, at: float) -> None:
         self._now = at
         for call_id in tuple(self._waiting):
-            self._leave(self._waiting.pop(call_id), call_id)
+            self._leave(self._waiting.pop(call_id))
         for agent_id in tuple(self._busy_since):
             self._free(agent_id)
         for agent_id, since in self._here_since.items():
@@ -107,26 +112,26 @@ class Observer:
         before = self._waiting.pop(call_id, None)
         entered_at, is_counted = self._now, self._now >= self._warm
         if before is not None:
-            self._leave(before, call_id)
+            self._leave(before)
             self.queues[before.queue].moved += before.is_counted
             entered_at = before.at
-        self._waiting[call_id] = _Waiting(queue, entered_at, is_counted)
+        self._waiting[call_id] = _Waiting(queue, entered_at, is_counted, self._now)
+        self._count(queue, 1)
         self.queues[queue].offered += is_counted
 
     def _accepted(self, event: ev.ReservationAccepted) -> None:
         waiting = self._waiting.pop(event.call_id, None)
         if waiting is None:
             return
-        self._leave(waiting, event.call_id)
+        self._leave(waiting)
         if not waiting.is_counted:
             return
         outcome, waited = self.queues[waiting.queue], event.wait_seconds
         outcome.answered += 1
         outcome.answered_wait_sum += waited
         outcome.wait_sum += waited
-        limit = self._state.queues[waiting.queue].service_level_time.total_seconds()
-        outcome.answered_in_time += waited <= limit
-        outcome.relaxed += self._state.calls[event.call_id].step > 0
+        outcome.answered_in_time += waited <= self._targets.get(waiting.queue, 0.0)
+        outcome.relaxed += waiting.step > 0
         if waiting.estimate is not None:
             outcome.estimate_errors.append(waiting.estimate - waited)
 
@@ -134,18 +139,23 @@ class Observer:
         waiting = self._waiting.pop(call_id, None)
         if waiting is None:
             return
-        self._leave(waiting, call_id)
+        self._leave(waiting)
         if waiting.is_counted and result in {Result.ABANDONED, Result.SHORT_ABANDONED}:
             self.queues[waiting.queue].abandoned += 1
             self.queues[waiting.queue].wait_sum += self._now - waiting.at
 
-    def _leave(self, waiting: _Waiting, _: CallId) -> None:
-        """Little's law looks at everybody who waits within the counted time, for as long as they do within it."""
+    def _leave(self, waiting: _Waiting) -> None:
         outcome = self.queues[waiting.queue]
-        outcome.waiting_area += max(0.0, self._now - max(waiting.at, self._warm))
+        self._count(waiting.queue, -1)
         if waiting.is_counted:
             outcome.entered += 1
-            outcome.left_wait_sum += self._now - waiting.at
+            outcome.left_wait_sum += self._now - waiting.since
+
+    def _count(self, queue: QueueName, by: int) -> None:
+        """The number waiting, integrated over the counted time: what Little's law is held against."""
+        count, since = self._counts.get(queue, (0, 0.0))
+        self.queues[queue].waiting_area += count * max(0.0, self._now - max(since, self._warm))
+        self._counts[queue] = (count + by, self._now)
 
     # agents --------------------------------------------------------------------------------------------------
 

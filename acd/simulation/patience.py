@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from math import inf, log
+from math import exp, inf, log
 from typing import NamedTuple
 
 
@@ -40,16 +40,15 @@ class Patience:
         index = bisect_right(self._ends, seconds) - 1
         left = self._left[index] if index >= 0 else 1.0
         beyond = seconds - self._ends[-1] if self._ends else 0.0
-        return left * 2.718281828459045 ** (-self._rate * beyond) if beyond > 0 else left
+        return left * exp(-self._rate * beyond) if beyond > 0 else left
 
     def draw(self, beyond: float, chance: float) -> float:
         """Patience of a caller who is known to have waited `beyond` seconds; `chance` uniform in (0, 1]. Infinite when
         nobody is known ever to have given up."""
-        wanted = self.share_left(beyond) * chance
-        for seconds, left in zip(self._ends, self._left, strict=True):
-            if left <= wanted and seconds > beyond:
-                return seconds
-        if not self._rate:
-            return inf
-        start = max(beyond, self._ends[-1])
-        return start - log(wanted / self.share_left(start)) / self._rate
+        if self._ends and beyond < self._ends[-1]:
+            wanted = self.share_left(beyond) * chance
+            for seconds, left in zip(self._ends, self._left, strict=True):
+                if left <= wanted and seconds > beyond:
+                    return seconds
+            beyond, chance = self._ends[-1], wanted / self._left[-1]
+        return beyond - log(chance) / self._rate if self._rate else inf

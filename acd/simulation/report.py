@@ -99,6 +99,10 @@ def _figures(per_run: Iterable[dict[str, float | None]]) -> dict[str, Figure]:
     return {name: figure_of(known) for name, values in found.items() if (known := [v for v in values if v is not None])}
 
 
+def _share(part: float, whole: float) -> float | None:
+    return part / whole if whole else None
+
+
 def _queue_figures(outcome: QueueOutcome, seconds: float) -> dict[str, float | None]:
     done = outcome.answered + outcome.abandoned
     errors = outcome.estimate_errors
@@ -109,6 +113,7 @@ def _queue_figures(outcome: QueueOutcome, seconds: float) -> dict[str, float | N
         "average_speed_of_answer_seconds": outcome.answered_wait_sum / outcome.answered if outcome.answered else None,
         "mean_wait_seconds": outcome.wait_sum / done if done else None,
         "abandoned_share": outcome.abandoned / done if done else None,
+        "turned_away_share": _share(outcome.turned_away, outcome.turned_away + outcome.offered),
         "relaxed_share": outcome.relaxed / outcome.answered if outcome.answered else None,
         "mean_waiting": outcome.waiting_area / seconds,
         "little_waiting": outcome.left_wait_sum / seconds,  # arrivals per second x mean wait: Little's law

@@ -20,13 +20,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from math import log, sqrt
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, model_validator
 
 from acd.queue_settings import QueueSettings, RoutingSettings
 from acd.routing_site import check_routing, refuse_what_has_moved
-from acd.setting_types import Language, Levels, MenuName, Name, Section
+from acd.setting_types import Language, Levels, Login, MenuName, Name, Section
 from acd.settings import load_settings
 from ivr.calendar import Calendar
 from ivr.errors import ConfigurationError, Problem
@@ -106,15 +106,36 @@ class AgentsSettings(Section):
     back_after_seconds: Positive = 60.0
 
 
-class Scenario(Section):
+class ReplaySettings(Section):
+    """What is different about the people of a recorded day."""
+
+    skills: Mapping[Login, Levels] = {}  # instead of what they had
+    without: tuple[Login, ...] = ()  # who stays at home
+
+
+class Configuration(Section):
+    """What a day is played through."""
+
     site: Path | None = None
-    start: AwareDatetime = datetime(2026, 11, 23, 8, tzinfo=UTC)
-    hours: Positive
-    warm_up_hours: Annotated[float, Field(ge=0)] = 0.0
     seed: int = 1
     queues: Mapping[Name, QueueSettings] = {}
     routing: RoutingSettings = RoutingSettings()
     calendars: Mapping[MenuName, Calendar] = {}
+    replay: ReplaySettings = ReplaySettings()
+    start: AwareDatetime = datetime(2026, 11, 23, 8, tzinfo=UTC)
+    warm_up_hours: Annotated[float, Field(ge=0)] = 0.0
+
+
+class ReplayScenario(Configuration):
+    """A scenario for a recorded day: its calls, agents and hours, if it has any, are not looked at."""
+
+    hours: Positive | None = None
+    calls: tuple[CallsSettings, ...] = ()
+    agents: tuple[AgentsSettings, ...] = ()
+
+
+class Scenario(Configuration):
+    hours: Positive
     calls: Annotated[tuple[CallsSettings, ...], Field(min_length=1)]
     agents: Annotated[tuple[AgentsSettings, ...], Field(min_length=1)]
 
@@ -127,24 +148,25 @@ class Scenario(Section):
 
 def load_scenario(path: Path) -> Scenario:
     """Raises ConfigurationError with every problem as file:line:column."""
+    return scenario_of(_read(path), path.parent)
+
+
+def load_replay(path: Path) -> ReplayScenario:
+    """For a recorded day. Raises ConfigurationError likewise."""
+    return replay_of(_read(path), path.parent)
+
+
+def _read(path: Path) -> Source:
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError((Problem(str(path), 0, 0, "", f"cannot be read: {error}"),)) from error
-    return scenario_of(load(text, str(path)), path.parent)
+    return load(text, str(path))
 
 
 def scenario_of(own: Source, folder: Path) -> Scenario:
     """`folder`: where a `site` that is named is looked for."""
-    named = own.data.get("site")
-    site = load_settings(folder / named if isinstance(named, str) else None, environment={})
-    under: dict[str, Any] = {
-        "queues": site.model_dump(mode="json", exclude_none=True)["queues"],
-        "routing": site.routing.model_dump(mode="json", exclude_none=True),
-        "calendars": site.model_dump(mode="json", exclude_none=True, include={"calendars"})["calendars"],
-    }
-    source = merge([Source.of_data(under, "site ({path})"), own], whole=("calendars",))
-    refuse_what_has_moved(source)
+    source = _with_site(own, folder)
     scenario = source.validate(Scenario)
     problems = list(check_routing(scenario.queues, scenario.routing, scenario.calendars, source))
     problems += [
@@ -155,3 +177,20 @@ def scenario_of(own: Source, folder: Path) -> Scenario:
     if problems:
         raise ConfigurationError(problems)
     return scenario
+
+
+def replay_of(own: Source, folder: Path) -> ReplayScenario:
+    source = _with_site(own, folder)
+    scenario = source.validate(ReplayScenario)
+    if problems := check_routing(scenario.queues, scenario.routing, scenario.calendars, source):
+        raise ConfigurationError(problems)
+    return scenario
+
+
+def _with_site(own: Source, folder: Path) -> Source:
+    named = own.data.get("site")
+    site = load_settings(folder / named if isinstance(named, str) else None, environment={})
+    dumped = site.model_dump(mode="json", exclude_none=True, include={"queues", "routing", "calendars"})
+    source = merge([Source.of_data(dumped, "site ({path})"), own], whole=("calendars",))
+    refuse_what_has_moved(source)
+    return source

@@ -53,7 +53,8 @@ class RecordedCall:
     waited: float = 0.0
     has_given_up: bool = False
     ring: float | None = None  # of the ring that was answered
-    talk: float | None = None
+    talk: float | None = None  # seconds; None: it was not answered, or still under way at the end
+    talked_for: float = 0.0  # seconds that were seen of a talk still under way
     wrap_up: float | None = None
 
 
@@ -76,21 +77,6 @@ class Workload:
     rules: RoutingRules
 
 
-def workload_of(
-    events: Iterable[ev.Event], begins_at: datetime | None = None, ends_at: datetime | None = None
-) -> Workload:
-    """Of the events of this time, or of all. Events before it are needed too: they tell who was there as it began.
-
-    Raises ValueError when nothing happened.
-    """
-    recorder = _Recorder(begins_at, ends_at)
-    for event in events:
-        if ends_at is not None and event.at >= ends_at:
-            break
-        recorder.hear(event)
-    return recorder.workload()
-
-
 @dataclass(slots=True)
 class _Arriving:
     caller: Caller = NOBODY
@@ -99,7 +85,10 @@ class _Arriving:
     reserved_at: datetime | None = None
 
 
-class _Recorder:
+class Recorder:
+    """Hears the events of a journal, in order. Those before `begins_at` are needed too: they tell who was there as it
+    began. None: from the first, to the last."""
+
     def __init__(self, begins_at: datetime | None, ends_at: datetime | None) -> None:
         self._start = begins_at or _EARLIEST
         self._ends_at = ends_at
@@ -110,6 +99,7 @@ class _Recorder:
         self._profiles: dict[AgentId, AgentProfile] = {}
         self._agents: dict[AgentId, RecordedAgent] = {}
         self._wants: dict[AgentId, Move] = {}  # the latest of each agent
+        self._began: dict[AgentId, Does] = {}  # the latest before the time
         self._stepped_aside: dict[AgentId, datetime] = {}
         self._policies: dict[QueueName, QueuePolicy] = {}
         self._rules = RoutingRules()
@@ -121,10 +111,21 @@ class _Recorder:
         if (note := _NOTES.get(type(event))) is not None:
             note(self, event)
 
+    def seconds(self, at: datetime) -> float:
+        """Since the beginning; below 0 before it."""
+        return (at - self._start).total_seconds()
+
     def workload(self) -> Workload:
+        """Raises ValueError when nothing happened."""
         if self._last_at is None or self._is_before(self._last_at):
             raise ValueError("nothing happened at that time")
         ends_at = self._ends_at or self._last_at
+        for agent_id, does in self._began.items():
+            if does is not Does.LOG_OUT:
+                self._agent(agent_id)  # there, and nothing happened to them
+        for call in self._calls.values():
+            if call.talk is None and call.ring is not None:
+                call.talked_for = max(0.0, (ends_at - call.at).total_seconds() - call.waited)
         for call in self._inside.values():
             call.waited = (min(ends_at, self._last_at) - call.at).total_seconds()
         return Workload(
@@ -225,7 +226,7 @@ class _Recorder:
         profile = event.profile
         self._profiles[profile.agent_id] = profile
         if (agent := self._agents.get(profile.agent_id)) is not None:
-            agent.moves.append(Move(at=self._seconds(event.at), does=Does.CHANGE, profile=profile))
+            agent.moves.append(Move(at=self.seconds(event.at), does=Does.CHANGE, profile=profile))
 
     def logged_in(self, event: ev.AgentLoggedIn) -> None:
         self._does(event.agent_id, Does.LOG_IN, event.at)
@@ -270,8 +271,9 @@ class _Recorder:
         if before is not None and (before.does, before.reason) == (does, reason):
             return
         self._stepped_aside.pop(agent_id, None)
-        move = self._wants[agent_id] = Move(at=self._seconds(at), does=does, reason=reason)
+        move = self._wants[agent_id] = Move(at=self.seconds(at), does=does, reason=reason)
         if self._is_before(at):
+            self._began[agent_id] = does
             return
         agent = self._agent(agent_id)
         if agent is not None:
@@ -287,43 +289,39 @@ class _Recorder:
         return agent
 
     def _as_it_began(self, agent_id: AgentId) -> Iterable[Move]:
-        before = self._wants.get(agent_id)
-        if before is None or before.at >= 0 or before.does is Does.LOG_OUT:
-            return
-        yield Move(at=0.0, does=Does.LOG_IN)
-        if before.does is not Does.LOG_IN:
-            yield Move(at=0.0, does=before.does, reason=before.reason)
+        does = self._began.get(agent_id, Does.LOG_OUT)
+        if does is not Does.LOG_OUT:
+            yield Move(at=0.0, does=Does.LOG_IN)
+        if does in {Does.READY, Does.NOT_READY}:
+            yield Move(at=0.0, does=does)
 
     # time ----------------------------------------------------------------------------------------------------
 
     def _is_before(self, at: datetime) -> bool:
         return at < self._start
 
-    def _seconds(self, at: datetime) -> float:
-        return (at - self._start).total_seconds()
 
-
-_NOTES: Mapping[type[ev.Event], Callable[[_Recorder, Any], None]] = {
-    ev.QueuesConfigured: _Recorder.configured,
-    ev.CallStarted: _Recorder.started,
-    ev.CallerIdentified: _Recorder.identified,
-    ev.TicketKeyed: _Recorder.keyed,
-    ev.IvrPathRecorded: _Recorder.in_menu,
-    ev.CallQueued: _Recorder.queued,
-    ev.CallOverflowed: _Recorder.overflowed,
-    ev.CallReserved: _Recorder.reserved,
-    ev.ReservationAccepted: _Recorder.answered,
-    ev.TalkEnded: _Recorder.talked,
-    ev.WrapUpEnded: _Recorder.wrapped_up,
-    ev.CallEnded: _Recorder.ended,
-    ev.AgentRegistered: _Recorder.registered,
-    ev.AgentLoggedIn: _Recorder.logged_in,
-    ev.AgentLoggedOut: _Recorder.logged_out,
-    ev.AgentRemoved: _Recorder.logged_out,
-    ev.AgentBecameReady: _Recorder.became_ready,
-    ev.AgentBecameNotReady: _Recorder.became_not_ready,
-    ev.AfterCallChosen: _Recorder.wished,
-    ev.ReservationTimedOut: _Recorder.rang_in_vain,
-    ev.ReservationRejected: _Recorder.rang_in_vain,
-    ev.ReservationRescinded: _Recorder.rang_in_vain,
+_NOTES: Mapping[type[ev.Event], Callable[[Recorder, Any], None]] = {
+    ev.QueuesConfigured: Recorder.configured,
+    ev.CallStarted: Recorder.started,
+    ev.CallerIdentified: Recorder.identified,
+    ev.TicketKeyed: Recorder.keyed,
+    ev.IvrPathRecorded: Recorder.in_menu,
+    ev.CallQueued: Recorder.queued,
+    ev.CallOverflowed: Recorder.overflowed,
+    ev.CallReserved: Recorder.reserved,
+    ev.ReservationAccepted: Recorder.answered,
+    ev.TalkEnded: Recorder.talked,
+    ev.WrapUpEnded: Recorder.wrapped_up,
+    ev.CallEnded: Recorder.ended,
+    ev.AgentRegistered: Recorder.registered,
+    ev.AgentLoggedIn: Recorder.logged_in,
+    ev.AgentLoggedOut: Recorder.logged_out,
+    ev.AgentRemoved: Recorder.logged_out,
+    ev.AgentBecameReady: Recorder.became_ready,
+    ev.AgentBecameNotReady: Recorder.became_not_ready,
+    ev.AfterCallChosen: Recorder.wished,
+    ev.ReservationTimedOut: Recorder.rang_in_vain,
+    ev.ReservationRejected: Recorder.rang_in_vain,
+    ev.ReservationRescinded: Recorder.rang_in_vain,
 }

@@ -41,7 +41,7 @@ class Simulation:
         self._wants: dict[AgentId, Does] = {}  # what agents have last done of their own accord
         self._waiting_calls = iter(day.calls)
         groups = {agent.agent_id: agent.group for agent in day.agents}
-        self.observer = Observer(day.seconds, day.warm_up, self._engine.state, groups)
+        self.observer = Observer(day.seconds, day.warm_up, groups)
 
     def run(self) -> Observer:
         """To the end of the day; who still waits or talks then is counted as far as it goes."""

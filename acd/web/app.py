@@ -16,7 +16,21 @@ from acd.web.endpoint import Endpoint, json_response
 from acd.web.errors import HttpBindError, errors_as_json
 from acd.web.openapi import openapi_document
 from acd.web.rate_limit import LogInLimiter
-from acd.web.routes import agents, menus, outgoing, pages, probes, queues, session, supervision, tickets, work
+from acd.web.routes import (
+    agents,
+    drafts,
+    incidents,
+    menus,
+    outgoing,
+    pages,
+    probes,
+    queues,
+    records,
+    session,
+    supervision,
+    tickets,
+    work,
+)
 from acd.web.services import SERVICES, WebServices
 from acd.web.static_files import load_static_files, static_handler
 from acd.web.ws import OPEN_SCREENS, OpenScreens, serve_screen
@@ -26,19 +40,22 @@ __all__ = ["ENDPOINTS", "HttpBindError", "WebServices", "build_app", "serve"]
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *session.ENDPOINTS,
     *agents.ENDPOINTS,
+    *drafts.ENDPOINTS,
     *work.ENDPOINTS,
     *outgoing.ENDPOINTS,
     *supervision.ENDPOINTS,
     *queues.ENDPOINTS,
     *menus.ENDPOINTS,
+    *incidents.ENDPOINTS,
     *tickets.ENDPOINTS,
+    *records.ENDPOINTS,
 )
 LARGEST_BODY: Final = 128 * 1024
 _SHUTDOWN_SECONDS: Final = 3.0
 
 _SECURITY_HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "connect-src 'self'; media-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",

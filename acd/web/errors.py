@@ -25,9 +25,10 @@ from acd.domain.errors import (
 )
 from acd.service.audit import AuditUnavailableError
 from acd.service.ports import PromptsError
+from acd.service.records import RecordsUnavailableError
 from acd.service.users import UserError, UsersUnavailableError
 from acd.web.services import SERVICES
-from ticketing.api import ContactNotFoundError, DatabaseError, DeskError, TicketNotFoundError
+from ticketing.api import ContactNotFoundError, DatabaseError, DeskError, IncidentNotFoundError, TicketNotFoundError
 
 log = structlog.get_logger(__name__)
 
@@ -55,8 +56,15 @@ class ErrorAnswer(msgspec.Struct, frozen=True):
     error: Problem
 
 
+_UNKNOWN: Final = (
+    UnknownAgentError,
+    UnknownCallError,
+    UnknownQueueError,
+    TicketNotFoundError,
+    ContactNotFoundError,
+    IncidentNotFoundError,
+)
 _NOT_FITTING: Final = (UnknownReasonError, UnknownWrapUpCodeError, WrapUpCodeRequiredError)
-_UNKNOWN: Final = (UnknownAgentError, UnknownCallError, UnknownQueueError, TicketNotFoundError, ContactNotFoundError)
 
 
 def as_api_error(error: Exception) -> ApiError:
@@ -68,7 +76,13 @@ def as_api_error(error: Exception) -> ApiError:
             reason = error.reason or "error"
             headers = {name: error.headers[name] for name in ("Allow", "Location") if name in error.headers}
             return ApiError(error.status, f"http.{reason.lower().replace(' ', '_')}", f"{reason}.", headers)
-        case UsersUnavailableError() | DatabaseError() | AuditUnavailableError() | PromptsError():
+        case (
+            UsersUnavailableError()
+            | RecordsUnavailableError()
+            | DatabaseError()
+            | AuditUnavailableError()
+            | PromptsError()
+        ):
             return ApiError(503, error.error_id, str(error))
         case _ if isinstance(error, _UNKNOWN):
             return ApiError(404, error.error_id, str(error))

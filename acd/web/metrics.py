@@ -6,7 +6,7 @@ Labels are queues, states and routes: never a call, a number or a name.
 from __future__ import annotations
 
 from collections import Counter as Tally
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -50,6 +50,11 @@ class Metrics:
             ["to_qualify"],
             registry=self.registry,
         )
+        self.deflected = Counter(
+            "guichet_calls_deflected",
+            "Callers who heard of a major incident and will be told when it is over",
+            registry=self.registry,
+        )
         self.request_seconds = Histogram(
             "guichet_http_request_seconds",
             "Time to answer an HTTP request",
@@ -78,6 +83,10 @@ class Metrics:
         ):
             Gauge(name, text, registry=self.registry).set_function(value)
 
+    def watch_journal(self, figures: Callable[[], Mapping[str, float]]) -> None:
+        """How the journal is written."""
+        self.registry.register(_JournalCollector(figures))
+
     def watch_clock(self, behind: Callable[[], float]) -> None:
         """How far the machine's clock is ahead of the service's, which works off its steps."""
         text = "Seconds by which the machine's clock is ahead of the service's"
@@ -97,6 +106,8 @@ class Metrics:
                     self.reservations.labels("rescinded").inc()
                 case ev.ReservationCanceled():
                     self.reservations.labels("canceled").inc()
+                case ev.CallDeflected():
+                    self.deflected.inc()
                 case ev.TicketCommitted(to_qualify=to_qualify):
                     self.tickets.labels(str(to_qualify).lower()).inc()
 
@@ -152,6 +163,29 @@ class _ScreensCollector(Collector):
         return family
 
 
+class _JournalCollector(Collector):
+    _GAUGES: Final = {
+        "guichet_journal_pending": "Decisions not yet on the disk for certain",
+        "guichet_journal_slowest_commit_seconds": "Longest of the latest times the disk took",
+        "guichet_journal_damaged_at_start": "1: the journal was damaged, what came after the damage is not known",
+    }
+
+    def __init__(self, figures: Callable[[], Mapping[str, float]]) -> None:
+        self._figures = figures
+
+    def describe(self) -> Iterable[Metric]:
+        return []  # registering asks for no figures
+
+    def collect(self) -> Iterable[Metric]:
+        figures = self._figures()
+        for name, text in self._GAUGES.items():
+            if name in figures:
+                yield GaugeMetricFamily(name, text, value=figures[name])
+        lost = "guichet_journal_lost_decisions"
+        if lost in figures:
+            yield CounterMetricFamily(lost, "Decisions not kept: the disk took none for too long", value=figures[lost])
+
+
 class _MenusCollector(Collector):
     def __init__(self, figures: IvrFigures) -> None:
         self._figures = figures
@@ -167,15 +201,18 @@ class _MenusCollector(Collector):
         no_inputs = CounterMetricFamily("guichet_ivr_no_inputs", "Questions left unanswered", labels=labels)
         no_matches = CounterMetricFamily("guichet_ivr_no_matches", "Answers that were no choice", labels=labels)
         hang_ups = CounterMetricFamily("guichet_ivr_hang_ups", "Callers who hung up in the node", labels=labels)
+        medians = GaugeMetricFamily("guichet_ivr_median_seconds", "Median time of the latest visits", labels=labels)
         for node in nodes:
             name = [node.flow, node.node]
             entries.add_metric(name, node.entries)
             no_inputs.add_metric(name, node.no_inputs)
             no_matches.add_metric(name, node.no_matches)
             hang_ups.add_metric(name, node.hang_ups)
+            if node.median_seconds is not None:
+                medians.add_metric(name, node.median_seconds)
             for exit_, count in node.exits.items():
                 exits.add_metric([*name, exit_], count)
-        yield from (entries, exits, no_inputs, no_matches, hang_ups)
+        yield from (entries, exits, no_inputs, no_matches, hang_ups, medians)
 
 
 def _gauge(name: str, text: str, queues: Sequence[QueueView], value: _Figure) -> Metric:

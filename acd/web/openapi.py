@@ -52,7 +52,9 @@ def statuses_of(endpoint: Endpoint) -> dict[int, str]:
 
 def _operation(endpoint: Endpoint, schema_of: dict[str, Json]) -> Json:
     answer: Json = {"description": HTTPStatus(endpoint.status).phrase}
-    if endpoint.answer is not None:
+    if endpoint.answer is bytes:
+        answer["content"] = {"audio/wav": {"schema": {"type": "string", "format": "binary"}}}
+    elif endpoint.answer is not None:
         answer["content"] = _json_content(schema_of[str(endpoint.answer)])
     responses: Json = {str(endpoint.status): answer}
     for status, meaning in sorted(statuses_of(endpoint).items()):

@@ -11,6 +11,8 @@ from aiohttp import web
 from acd.domain.estimates import Outlook
 from acd.domain.ids import CallId
 from acd.service.dispatcher import Dispatcher
+from acd.service.hotline import Hotline
+from acd.service.incidents import IncidentBoard
 from acd.service.ivr_figures import IvrFigures
 from acd.service.outgoing import Outgoing
 from acd.service.ports import Clock, UserDirectory
@@ -18,6 +20,7 @@ from acd.service.screens import Screens
 from acd.service.supervision import Supervision
 from acd.settings import Settings
 from acd.web.metrics import Metrics
+from acd.web.record_access import RecordAccess
 from ticketing.api import Desk
 
 
@@ -39,6 +42,9 @@ class WebServices:
     outlook: Callable[[CallId], Outlook]
     metrics: Metrics
     ivr_figures: IvrFigures
+    records: RecordAccess
+    hotline: Hotline
+    incidents: IncidentBoard
 
 
 SERVICES: Final = web.AppKey("services", WebServices)

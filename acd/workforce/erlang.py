@@ -28,6 +28,7 @@ class Waiting(NamedTuple):
     occupancy: float
     service_level: float
     abandoned: float = 0.0
+    turned_away: float = 0.0  # share of all who call; the other figures are of those let in
 
 
 def erlang_c(servers: int, arrival_rate: float, service_time: float, threshold: float = 0.0) -> Waiting:
@@ -40,6 +41,37 @@ def erlang_c(servers: int, arrival_rate: float, service_time: float, threshold: 
     wait = must_wait * service_time / (servers - load)
     late = must_wait * exp(-(servers - load) * threshold / service_time)
     return Waiting(must_wait, wait, arrival_rate * wait, load / servers, 1 - late)
+
+
+def erlang_k(servers: int, arrival_rate: float, service_time: float, places: int, threshold: float = 0.0) -> Waiting:
+    """M/M/c/K: as many as `places` may wait (K = servers + places), more are turned away; nobody gives up."""
+    weights = [1.0]
+    for inside in range(1, servers + places + 1):
+        weights.append(weights[-1] * arrival_rate * service_time / min(inside, servers))
+    shares = [weight / sum(weights) for weight in weights]
+    turned_away = shares[-1]
+    let_in = 1 - turned_away
+    queue = sum((inside - servers) * share for inside, share in enumerate(shares) if inside > servers)
+    # Who finds n inside waits for n - servers + 1 completions, each after `service_time` / servers.
+    pace = threshold * servers / service_time
+    late = sum(shares[servers + ahead] * _fewer(ahead + 1, pace) for ahead in range(places)) / let_in
+    return Waiting(
+        must_wait=sum(shares[servers:-1]) / let_in,
+        wait=queue / (arrival_rate * let_in),
+        queue=queue,
+        occupancy=arrival_rate * let_in * service_time / servers,
+        service_level=1 - late,
+        turned_away=turned_away,
+    )
+
+
+def _fewer(than: int, mean: float) -> float:
+    """That a Poisson number of this mean is less than so many."""
+    term, total = exp(-mean), 0.0
+    for number in range(than):
+        total += term
+        term *= mean / (number + 1)
+    return total
 
 
 def erlang_a(

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from ivr.nodes.announce import Announce
 from ivr.nodes.assign import Assign
 from ivr.nodes.base import Asking, Exit, Node, Prompt, Retry, Said, Spoken
 from ivr.nodes.branch import Fork
@@ -34,6 +35,7 @@ AnyNode = Annotated[
     | Assign
     | AskService
     | SpeakTicket
+    | Announce
     | CallFlow
     | Return
     | Goto
@@ -46,6 +48,7 @@ AnyNode = Annotated[
 ]
 
 __all__ = [
+    "Announce",
     "AnyNode",
     "AskService",
     "Asking",

@@ -115,10 +115,12 @@ class Condition(NamedTuple):
 
 
 class Node(Part):
-    """Base of every kind. `is_terminal`: the call's way through menus is over here. `leaves_flow`: this flow is."""
+    """Base of every kind. `is_terminal`: the call's way through menus is over here. `leaves_flow`: this flow is.
+    `is_question`: callers may go back to it."""
 
     is_terminal: ClassVar[bool] = False
     leaves_flow: ClassVar[bool] = False
+    is_question: ClassVar[bool] = False
 
     def enter(self, session: Session) -> Move:
         """The caller arrives; `session` is already clean for this node."""
@@ -158,6 +160,8 @@ PERSON, REPEAT, BACK = "person", "repeat", "back"
 
 class Asking(Node):
     """Base of the kinds that put a question and wait for keys."""
+
+    is_question: ClassVar[bool] = True
 
     prompt: Prompt
     timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0

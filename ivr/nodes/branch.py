@@ -22,6 +22,7 @@ from pydantic import Field
 
 from ivr.expression import MAX_LENGTH, Expression, ExpressionError, parse
 from ivr.model import IDENTIFIED, Identified, Identify, Input, Session, Step, noted
+from ivr.nodes.announce import SERVICE
 from ivr.nodes.base import Condition, Exit, Move, Name, Node, Part
 
 
@@ -60,7 +61,8 @@ class Fork(Node):
         return self._decided(session)
 
     def step(self, session: Session) -> Step:
-        return Identify()
+        service = session.attributes.get(SERVICE, "")
+        return Identify((service,) if service else ())
 
     def receive(self, session: Session, given: Input) -> Move:
         if not isinstance(given, Identified):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
@@ -25,18 +26,23 @@ from acd.domain.metrics import QueueStatistics
 from acd.domain.outgoing import OutgoingRules
 from acd.domain.queue import QueuePolicy
 from acd.service.dispatcher import Dispatcher
+from acd.service.hotline import Hotline
+from acd.service.incidents import IncidentBoard
 from acd.service.ivr_figures import IvrFigures
 from acd.service.notices import Notices
 from acd.service.outgoing import Outgoing
 from acd.service.ports import Clock, Role, User
 from acd.service.screens import Screens
 from acd.service.supervision import Supervision
+from acd.service.tasks import BackgroundTasks
 from acd.settings import Settings, load_settings
 from acd.web.app import WebServices, build_app
 from acd.web.metrics import Metrics
 from tests.fakes.audit import FakeAuditLog
 from tests.fakes.desk_store import FakeDeskStore
+from tests.fakes.hotline import fake_hotline
 from tests.fakes.ports import FakeDesk, FakePrompts
+from tests.fakes.records import FakeRecords
 from tests.fakes.users import FakeUserDirectory
 from ticketing.api import Desk
 
@@ -79,6 +85,9 @@ class WebWorld:
     desk: Desk
     metrics: Metrics
     app: web.Application
+    records: FakeRecords
+    hotline: Hotline
+    incidents: IncidentBoard
     effects: list[fx.Effect] = field(default_factory=list)
     unready: list[str] = field(default_factory=list)
 
@@ -138,6 +147,8 @@ def build_world(
     notices = Notices(engine.state, screens)
     unready: list[str] = []
     effects: list[fx.Effect] = []
+    records = FakeRecords(clock.now())
+    hotline = fake_hotline()
     services = WebServices(
         dispatcher=dispatcher,
         screens=screens,
@@ -157,8 +168,11 @@ def build_world(
         outlook=engine.outlook,
         metrics=metrics,
         ivr_figures=IvrFigures(),
+        records=records.access,
+        hotline=hotline,
+        incidents=IncidentBoard(hotline.incidents, FakePrompts(), clock, BackgroundTasks(), ZoneInfo("Europe/Paris")),
     )
-    for listener in (statistics.hear, screens.hear, notices.hear, metrics.hear):
+    for listener in (records.book.hear, statistics.hear, screens.hear, notices.hear, metrics.hear):
         dispatcher.add_listener(listener)
     kinds = (
         fx.RingAgent,
@@ -170,6 +184,10 @@ def build_world(
         fx.CancelTimer,
         fx.RecordInteraction,
         fx.CommitTicket,
+        fx.StartRecording,
+        fx.PauseRecording,
+        fx.StopRecording,
+        fx.FindRecording,
     )
     for kind in kinds:
         dispatcher.carry_out(kind, effects.append)
@@ -186,6 +204,9 @@ def build_world(
         app=build_app(services),
         effects=effects,
         unready=unready,
+        records=records,
+        hotline=hotline,
+        incidents=services.incidents,
     )
 
 

@@ -150,6 +150,11 @@ class House:
     def settings(self) -> Settings:
         return self.site.settings
 
+    def configure(self, **sections: object) -> None:
+        """Change sections of the site file, for the next service or reload."""
+        told = json.loads(self._site_file.read_text()) | sections
+        self._site_file.write_text(json.dumps(told))
+
     async def prepare(self) -> None:
         self._sounds = await prompts_of(self.site).prepare(self.site.prompts())
 
@@ -376,6 +381,7 @@ def _site(asterisk: RunningAsterisk, folder: Path, ami_port: int | None) -> dict
         "service": {"data_dir": str(asterisk.settings.data_dir)},
         "http": {"port": free_port()},
         "database": {"url": f"sqlite:///{folder / 'guichet.db'}"},
+        "journal": {"folder": str(folder / "journal")},
         "asterisk": told,
         "queues": QUEUES,
     }

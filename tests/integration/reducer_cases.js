@@ -33,6 +33,12 @@ async () => {
   const at = (...rest) => Date.UTC(2026, 10, 21, ...rest);
   return {
     offered: [offered.call.call_id, offered.draft.title],
+    kept: [{ agent: { state: "wrap_up", call_id: "c1" }, call: call("c1", "talking") }].flatMap((data) => {
+      const kept = { code: "solved", note: "typed before", title: "", link_to: null };
+      const fresh = play([{ type: "snapshot", data: { ...data, draft: kept } }]).draft;
+      const older = play([{ type: "snapshot", data: { ...data, draft: kept } }], written).draft;
+      return [fresh.note, fresh.title, fresh.code, older.note];
+    }),
     written: [written.draft.note, written.call.stage],
     next: [next.call.call_id, next.draft.note],
     ended: [ended("r1").call, ended("r1").draft, ended("r0").call.call_id],

@@ -276,6 +276,7 @@ async def test_the_reducer(site: Site) -> None:
     page = await site.open()
     assert await page.evaluate(CASES.read_text("utf-8")) == {
         "offered": ["c1", "T"],
+        "kept": ["typed before", "T", "solved", "kept"],
         "written": ["kept", "talking"],
         "next": ["c2", ""],
         "ended": [None, None, "c1"],
@@ -296,3 +297,16 @@ async def test_the_reducer(site: Site) -> None:
         "clocks": ["0:00", "1:15", "1:01:15", "–", "88 %"],
         "times": [5, 0, 2, 0],
     }
+
+
+async def test_what_is_typed_is_there_again_after_a_reload(site: Site) -> None:
+    world = site.world
+    page = await site.open(ALICE)
+    await page.get_by_role("button", name="Ready", exact=True).click()
+    call_id = world.call_comes(caller=KNOWN_CALLER, context=CONTEXT, steps=WAY)
+    world.agent_answers(call_id)
+    async with page.expect_response(lambda answer: answer.url.endswith("/draft") and answer.status == 204):
+        await page.get_by_label("Note").fill("The drum is worn.")
+    await page.reload()
+    await expect(page.get_by_label("Note")).to_have_value("The drum is worn.")
+    assert site.problems == []

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from redis.asyncio import Redis
 
 from acd.adapters.bus import journal as journal_module
-from acd.adapters.bus.journal import JournalError, MemoryJournal, RedisJournal, open_journal
+from acd.adapters.bus import opening
+from acd.adapters.bus.disk import JournalLockedError
+from acd.adapters.bus.frames import JournalError
+from acd.adapters.bus.journal import MemoryJournal, RedisJournal, open_journal
+from acd.adapters.bus.opening import BothJournals, open_file_journal
+from acd.adapters.clock import SystemClock
 from acd.domain import commands as cmd
+from acd.domain import effects as fx
 from acd.domain import events as ev
 from acd.domain.agent import AgentProfile
 from acd.domain.engine import Engine
@@ -22,6 +30,7 @@ from acd.service.tasks import BackgroundTasks
 from tests.fakes.ports import START
 from tests.integration.waiting import until
 from tests.servers import free_port, redis_server
+from tests.unit.acd.service.calls import some_call
 
 
 def numbered(first: int, count: int) -> list[ev.Event]:
@@ -47,13 +56,27 @@ async def redis_journal(url: str, *, kept: int = 1000, stream: str | None = None
         await redis.aclose()
 
 
+@pytest.fixture(params=["memory", "redis", "disk", "disk and redis"])
+async def journal(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Journal]:
+    async with AsyncExitStack() as stack:
+        if request.param == "memory":
+            yield MemoryJournal(kept=1000)
+        elif request.param == "redis":
+            yield await stack.enter_async_context(redis_journal(request.getfixturevalue("redis_url")))
+        else:
+            kept, _ = await stack.enter_async_context(open_file_journal(tmp_path / "journal", SystemClock()))
+            kept.begin(lambda: iter(()))
+            yield kept if request.param == "disk" else BothJournals(kept, MemoryJournal(kept=1000))
+
+
 @pytest.fixture(params=["memory", "redis"])
-async def journal(request: pytest.FixtureRequest) -> AsyncIterator[Journal]:
-    if request.param == "memory":
-        yield MemoryJournal(kept=1000)
-        return
-    async with redis_journal(request.getfixturevalue("redis_url")) as made:
-        yield made
+async def bounded(request: pytest.FixtureRequest) -> AsyncIterator[Journal]:
+    """By a number of events. (The one on disk is by time and bytes: see test_file_journal.py.)"""
+    async with AsyncExitStack() as stack:
+        if request.param == "memory":
+            yield MemoryJournal(kept=1000)
+        else:
+            yield await stack.enter_async_context(redis_journal(request.getfixturevalue("redis_url")))
 
 
 async def test_an_empty_journal_has_nothing_to_read(journal: Journal) -> None:
@@ -94,7 +117,8 @@ async def test_reading_in_pieces_gives_everything_once(journal: Journal) -> None
     assert seen == list(range(1000))
 
 
-async def test_the_oldest_are_forgotten_and_a_follower_left_behind_gets_what_is_kept(journal: Journal) -> None:
+async def test_the_oldest_are_forgotten_and_a_follower_left_behind_gets_what_is_kept(bounded: Journal) -> None:
+    journal = bounded
     journal.append(numbered(0, 10))
     await journal.flush()
     old = (await journal.read())[3][0]
@@ -118,6 +142,62 @@ async def test_a_standby_that_replays_the_journal_has_the_same_state(journal: Jo
     await journal.flush()
     standby.replay(event for _, event in await journal.read())
     assert standby.state.agents == engine.state.agents
+
+
+async def test_wishes_to_the_desk_go_with_their_decision_and_are_no_events(journal: Journal) -> None:
+    journal.append(numbered(0, 1), [fx.RecordInteraction(call=some_call("1.1", 5))])
+    journal.append([], [fx.CommitTicket(call=some_call("1.1", 5), agent_id=AgentId("agent_a"))])
+    journal.took(1)
+    journal.append(numbered(1, 1))
+    await journal.flush()
+    assert numbers(await journal.read()) == [0, 1]
+
+
+# on disk alone
+
+
+async def test_a_service_finds_what_the_one_before_it_left(tmp_path: Path) -> None:
+    wish = fx.CommitTicket(call=some_call("1.1", 5), agent_id=AgentId("agent_a"), note="Called back.")
+    for first in (0, 10, 20):
+        async with open_file_journal(tmp_path, SystemClock()) as (journal, past):
+            seen = [event for record in past.records for event in record.events]
+            assert seen == numbered(0, first)
+            assert list(past.owed) == [wish] * (first // 10)
+            journal.begin(lambda: iter(()))
+            journal.append(numbered(first, 10), [wish])
+            await journal.flush()
+            _without_snapshots(tmp_path)  # all is told by the records then
+
+
+def _without_snapshots(folder: Path) -> None:
+    for snapshot in folder.glob("snapshot-*"):
+        snapshot.unlink()
+
+
+async def test_the_next_service_waits_for_the_one_before_it_to_end(tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        first, _ = await stack.enter_async_context(open_file_journal(tmp_path, SystemClock()))
+        first.begin(lambda: iter(()))
+        first.append(numbered(0, 3))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(stack.pop_all().aclose())  # as soon as the other one waits
+            async with open_file_journal(tmp_path, SystemClock()) as (_, past):
+                assert len(past.records) == 1
+
+
+async def test_two_services_on_one_journal_are_a_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "PATIENCE", timedelta(milliseconds=100))
+    async with open_file_journal(tmp_path, SystemClock()):
+        with pytest.raises(JournalLockedError, match="one Guichet at a time"):
+            async with open_file_journal(tmp_path, SystemClock()):
+                pass
+
+
+async def test_a_folder_that_cannot_be_used_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "journal").write_text("a file")
+    with pytest.raises(JournalError, match="cannot be used"):
+        async with open_file_journal(tmp_path / "journal", SystemClock()):
+            pass
 
 
 # on Redis alone

@@ -136,7 +136,7 @@ async def test_by_a_key_during_music_with_the_place_kept(tmp_path: Path) -> None
         await w.settle()
         assert first.is_finished
         assert callback(w).queued_at == queued_at
-        (deflected,) = w.seen(ev.CallDeflected)
+        (deflected,) = w.seen(ev.CallerLeftLine)
         assert deflected.queue == "support"
 
 
@@ -155,7 +155,7 @@ async def test_a_match_cuts_the_offer_short(tmp_path: Path) -> None:
         w.agent("alice", "1001", support=1)
         await w.settle()
         assert first.leg == "1001"
-        assert not w.seen(ev.CallDeflected)
+        assert not w.seen(ev.CallerLeftLine)
 
 
 @pytest.mark.parametrize("status", [DialStatus.BUSY, DialStatus.NO_ANSWER, DialStatus.MACHINE])

@@ -13,12 +13,16 @@ from acd.bootstrap import Core, Ports, build_core
 from acd.domain import commands as cmd
 from acd.domain import events as ev
 from acd.domain.agent import AgentProfile, AgentState
-from acd.domain.ids import AgentId, agent_id_of
+from acd.domain.ids import AgentId, RecordingId, agent_id_of
+from acd.records import RecordPorts, build_records, recording_rules
 from acd.service.ports import Clock
+from acd.service.recordings import Patience
+from acd.service.records import Recording
 from acd.service.tasks import BackgroundTasks
 from acd.settings import load_settings
 from acd.site import LiveSite, Site, load_site
 from routing.model import canonical
+from tests.fakes.hotline import fake_hotline
 from tests.fakes.ports import (
     FakeChannel,
     FakeDesk,
@@ -29,6 +33,7 @@ from tests.fakes.ports import (
     VirtualClock,
     VirtualTimers,
 )
+from tests.fakes.records import FakeRecorder, FakeShelf, MemoryRecordingStore, MemorySegmentStore
 
 E = TypeVar("E", bound=ev.Event)
 
@@ -39,6 +44,7 @@ class World:
         self.desk = FakeDesk()
         self.lookups = FakeLookups()
         self.messages = FakeMessages()
+        self.hotline = fake_hotline()
         self.telephony = FakeTelephony()
         self.journal = MemoryJournal()
         self.tasks = tasks
@@ -55,11 +61,35 @@ class World:
                 prompts=FakePrompts(),
                 lookups=self.lookups,
                 messages=self.messages,
+                hotline=self.hotline,
                 journal=self.journal,
                 schedule=lambda delay, callback: asyncio.get_running_loop().call_soon(callback),
                 tasks=tasks,
             ),
         )
+        self.shelf = FakeShelf()
+        self.store = MemoryRecordingStore()
+        self.recorder = FakeRecorder(self.shelf, self.clock.now())
+        self.heard: list[tuple[str, RecordingId]] = []
+        self.records = build_records(
+            self.core.dispatcher,
+            RecordPorts(
+                clock=self.clock,
+                tasks=tasks,
+                segments=MemorySegmentStore(),
+                store=self.store,
+                shelf=self.shelf,
+                recorder=self.recorder,
+                rules=lambda: recording_rules(site.settings),
+                note_listening=self._note_listening,
+                patience=Patience(
+                    file_appears=timedelta(seconds=0.05),
+                    file_closes=timedelta(seconds=0.05),
+                    look_every=timedelta(seconds=0.01),
+                ),
+            ),
+        )
+        tasks.start(self.records.writer.run(), "record_writer")
         self.core.dispatcher.add_listener(self._hear)
         tasks.start(self.core.writer.run(), "desk_writer")
 
@@ -69,6 +99,9 @@ class World:
 
     def _hear(self, events: Sequence[ev.Event]) -> None:
         self.events.extend(events)
+
+    async def _note_listening(self, login: str, recording: Recording) -> None:
+        self.heard.append((login, recording.recording_id))
 
     # people
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from acd.cli import app
 from acd.settings import Settings, load_settings
-from acd.simulation.scenario import scenario_of
+from acd.simulation.scenario import replay_of, scenario_of
 from acd.site import load_site
 from acd.web.app import ENDPOINTS
 from ivr.source import load
@@ -275,6 +275,8 @@ def test_scenarios_shown_can_be_played(page: Path) -> None:
     for text in blocks(page, "yaml"):
         if text.startswith("# ") and "\ncalls:" in text:
             assert scenario_of(load(text, page.name), ROOT).calls
+        if text.startswith("# ") and "\nreplay:" in text:
+            assert replay_of(load(text, page.name), ROOT).replay.skills
 
 
 def test_the_readme_shows_a_site_file() -> None:
@@ -313,7 +315,8 @@ def test_decisions_are_numbered_dated_and_listed() -> None:
     folder = ROOT / "docs/adr"
     pages = sorted(folder.glob("[0-9]*.md"))
     listed = (folder / "README.md").read_text("utf-8")
-    assert [int(page.name[:4]) for page in pages] == list(range(1, len(pages) + 1))
+    numbers = [int(page.name[:4]) for page in pages]
+    assert len(set(numbers)) == len(numbers)
     for page in pages:
         text = page.read_text("utf-8")
         assert text.startswith(f"# {int(page.name[:4])}. ")

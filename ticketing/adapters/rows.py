@@ -108,6 +108,7 @@ def interaction_of(row: RowMapping) -> Interaction:
         "certainty": None if certainty is None else Certainty(certainty),
         "contact_ids": tuple(row["contact_ids"] or ()),
         "ivr_path": tuple(row["ivr_path"] or ()),
+        "ivr_times": tuple(row["ivr_times"] or ()),
         "keyed_digits": row["keyed_digits"] or {},
     }
     return Interaction(

@@ -107,6 +107,7 @@ interactions = Table(
     Column("language", String(300)),
     Column("flow", String(300)),
     Column("ivr_path", JsonText),
+    Column("ivr_times", JsonText),
     Column("keyed_digits", JsonText),
     Column("keyed_ticket", String(300)),
     Column("started_at", UtcInstant),

@@ -4,6 +4,9 @@
 ├── ContactNotFoundError
 ├── InvalidContactError        a field that cannot be kept; says which and why
 ├── DispositionError           the wrap-up contradicts itself
+├── InvalidIncidentError       a major incident that cannot be declared so; says which field and why
+├── IncidentNotFoundError
+├── InvalidPinError            not so many digits, or too easily guessed
 └── DatabaseError
     ├── DatabaseUrlError       the address names no database we can use
     ├── DatabaseUnreachableError
@@ -36,6 +39,18 @@ class InvalidContactError(DeskError):
 
 class DispositionError(DeskError):
     error_id = "disposition.invalid"
+
+
+class InvalidIncidentError(DeskError):
+    error_id = "incident.invalid"
+
+
+class IncidentNotFoundError(DeskError):
+    error_id = "incident.not_found"
+
+
+class InvalidPinError(DeskError):
+    error_id = "pin.invalid"
 
 
 class DatabaseError(DeskError):

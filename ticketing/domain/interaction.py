@@ -54,6 +54,7 @@ class InteractionRecord(Struct, frozen=True, kw_only=True):
     language: str | None = None
     flow: str | None = None  # of the menus, with the version the caller entered: "hotline@0a1b2c3d4e5f"
     ivr_path: tuple[str, ...] = ()
+    ivr_times: tuple[float, ...] = ()  # seconds from `started_at` at which each step of the path began
     keyed_digits: dict[str, str] = {}
     keyed_ticket: str | None = None
     started_at: datetime | None = None
@@ -101,6 +102,7 @@ WITNESSES = {
     "caller_e164": "caller_kind",
     "contact_ids": "certainty",
     "termination_reason": "termination_result",
+    "ivr_times": "ivr_path",
 }
 
 
@@ -152,6 +154,8 @@ def clean_record(record: InteractionRecord) -> InteractionRecord:
         changes["note"] = clean_text(record.note, NOTE_LENGTH, multiline=True) or None
     if record.ivr_path:
         changes["ivr_path"] = tuple(clean_line(step) or "" for step in record.ivr_path[:_MOST_STEPS])
+    if record.ivr_times:
+        changes["ivr_times"] = tuple(round(max(0.0, float(at)), 1) for at in record.ivr_times[:_MOST_STEPS])
     if record.keyed_digits:
         pairs = list(record.keyed_digits.items())[:_MOST_STEPS]
         changes["keyed_digits"] = {clean_line(key) or "": clean_line(digits) or "" for key, digits in pairs}

@@ -65,9 +65,12 @@ class FolderDisk(Disk):
         self._lock: int | None = None
 
     def lock(self) -> None:
-        """Makes the folder where it is missing. Raises JournalLockedError."""
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """Makes the folder where it is missing. Raises JournalError, JournalLockedError."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            handle = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise JournalError(f"the journal's folder {self.folder} cannot be used: {error.strerror}") from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -77,9 +80,10 @@ class FolderDisk(Disk):
             raise JournalLockedError(
                 f"{self.folder} is in use by {whose}: one Guichet at a time works with a data directory"
             ) from error
-        os.ftruncate(handle, 0)
-        os.write(handle, f"{os.getpid()}\n".encode())
         self._lock = handle
+        with suppress(OSError):  # who it is matters to people only; the disk may be full
+            os.ftruncate(handle, 0)
+            os.write(handle, f"{os.getpid()}\n".encode())
 
     def unlock(self) -> None:
         if self._lock is not None:

@@ -14,8 +14,9 @@ from msgspec import DecodeError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from acd.adapters.bus.frames import JournalError
 from acd.domain.events import Event
-from acd.domain.journal_format import decode_event, encode_event
+from acd.domain.journal_format import DeskWish, decode_event, encode_event
 from acd.service.ports import Journal
 from acd.service.tasks import BackgroundTasks
 
@@ -30,12 +31,6 @@ BATCH = 500
 RETRY = timedelta(seconds=1)
 
 
-class JournalError(Exception):
-    """The journal cannot be read."""
-
-    error_id = "journal.unreadable"
-
-
 class MemoryJournal(Journal):
     """The latest `kept` events of this process."""
 
@@ -43,7 +38,7 @@ class MemoryJournal(Journal):
         self._events: deque[Event] = deque(maxlen=kept)
         self._count = 0
 
-    def append(self, events: Sequence[Event]) -> None:
+    def append(self, events: Sequence[Event], wishes: Sequence[DeskWish] = ()) -> None:
         self._events.extend(events)
         self._count += len(events)
 
@@ -74,7 +69,7 @@ class RedisJournal(Journal):
         self.dropped = 0
         self.trouble: str | None = None
 
-    def append(self, events: Sequence[Event]) -> None:
+    def append(self, events: Sequence[Event], wishes: Sequence[DeskWish] = ()) -> None:
         for event in events:
             if len(self._outbox) >= self._kept:
                 self._outbox.popleft()

@@ -106,6 +106,7 @@ class JournalWriter:
         self._epoch += 1
         self._pending.clear()
         self._pending_bytes = self._written = 0
+        self.trouble = self.trouble or "the journal does not keep up: decisions were not written"
         log.critical("journal_lost_decisions", lost=self.lost)
 
     # the thread ----------------------------------------------------------------------------------------------

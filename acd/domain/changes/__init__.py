@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from acd.domain.changes import calls, fallback, people, supervision, talks, waiting, work
+from acd.domain.changes import calls, fallback, hotline, people, recording, supervision, talks, waiting, work
 
 CHANGES = {
     **people.CHANGES,
     **calls.CHANGES,
     **waiting.CHANGES,
     **talks.CHANGES,
-    **supervision.CHANGES,
     **fallback.CHANGES,
+    **recording.CHANGES,
+    **hotline.CHANGES,
+    **supervision.CHANGES,
     **work.CHANGES,
 }

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from acd.domain import events as ev
 from acd.domain import places
-from acd.domain.call import Call, CallStage
+from acd.domain.call import Call, CallStage, Result
 from acd.domain.changes.kinds import Change
 
 if TYPE_CHECKING:
     from acd.domain.state import State
+
+_LEFT = frozenset({Result.ABANDONED, Result.SHORT_ABANDONED})
 
 
 def _call_started(state: State, event: ev.CallStarted) -> None:
@@ -36,9 +38,21 @@ def _call_rejoined(state: State, event: ev.CallRejoined) -> None:
 def _call_detached(state: State, event: ev.CallDetached) -> None:
     if state.pool.has_item(event.call_id):
         state.pool.remove_item(event.call_id)
-    is_ringing = state.calls[event.call_id].stage is CallStage.RESERVED
-    stage = CallStage.RESERVED if is_ringing else CallStage.DETACHED
-    state.replace_call(event.call_id, event.at, stage=stage, is_controlled=False)
+    call = state.calls[event.call_id]
+    agent = state.agents.get(call.agent_id) if call.agent_id else None
+    if call.stage is CallStage.RESERVED and agent is not None and agent.reservation_id == call.reservation_id:
+        state.replace_call(event.call_id, event.at, is_controlled=False)  # it rings on
+        return
+    state.replace_call(
+        event.call_id,
+        event.at,
+        stage=CallStage.DETACHED,
+        is_controlled=False,
+        reservation_id=None,
+        agent_id=None,
+        offered_at=None,
+        ringing_at=None,
+    )
 
 
 def _caller_identified(state: State, event: ev.CallerIdentified) -> None:
@@ -65,6 +79,8 @@ def _ticket_keyed(state: State, event: ev.TicketKeyed) -> None:
 def _call_ended(state: State, event: ev.CallEnded) -> None:
     if state.pool.has_item(event.call_id):
         state.pool.remove_item(event.call_id)
+    if event.queue is not None and event.wait_seconds is not None and event.termination.result in _LEFT:
+        state.tallies.waited(event.queue, event.wait_seconds, has_left=True)
     state.replace_call(event.call_id, event.at, stage=CallStage.ENDED, ended_at=event.at, termination=event.termination)
     places.keep_left_place(state, event.call_id, event.at)
     places.forget_callback(state, state.calls[event.call_id])

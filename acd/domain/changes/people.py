@@ -94,6 +94,10 @@ def _wrap_up_started(state: State, event: ev.WrapUpStarted) -> None:
     )
 
 
+def _draft_kept(state: State, event: ev.DraftKept) -> None:
+    state.replace_agent(event.agent_id, draft=event.draft)
+
+
 def _wrap_up_extended(state: State, event: ev.WrapUpExtended) -> None:
     extended = state.agents[event.agent_id].wrap_up_extended + event.by_time
     state.replace_agent(event.agent_id, wrap_up_until=event.until, wrap_up_extended=extended)
@@ -117,7 +121,7 @@ def _wrap_up_ended(state: State, event: ev.WrapUpEnded) -> None:
             state.tallies.handled(event.agent_id, event.queue, seconds, event.at)
         else:  # the agent was busy, but it says nothing of how long this queue's callers take
             state.tallies.was_busy(event.agent_id, seconds, event.at)
-    state.replace_agent(event.agent_id, call_id=None, wrap_up_until=None, idle_since=event.at)
+    state.replace_agent(event.agent_id, call_id=None, wrap_up_until=None, draft=None, idle_since=event.at)
     state.forget_if_over(event.call_id)
 
 
@@ -139,6 +143,7 @@ CHANGES: Mapping[type[ev.Event], Change] = {
     ev.AgentBecameNotReady: _agent_became_not_ready,
     ev.AfterCallChosen: _after_call_chosen,
     ev.WrapUpStarted: _wrap_up_started,
+    ev.DraftKept: _draft_kept,
     ev.WrapUpExtended: _wrap_up_extended,
     ev.WrapUpEnded: _wrap_up_ended,
     ev.PhoneChanged: _phone_changed,

@@ -56,8 +56,11 @@ def _agent_rang(state: State, event: ev.AgentRang) -> None:
 def _reservation_accepted(state: State, event: ev.ReservationAccepted) -> None:
     state.replace_call(event.call_id, event.at, stage=CallStage.TALKING, answered_at=event.at)
     state.replace_agent(event.agent_id, state=AgentState.TALKING, since=event.at)
-    if state.calls[event.call_id].kind is not CallKind.OUTBOUND:  # which is not dealt out, and weighs nothing there
+    kind = state.calls[event.call_id].kind
+    if kind is not CallKind.OUTBOUND:  # which is not dealt out, and weighs nothing there
         state.tallies.answered(event.agent_id, event.queue, event.at)
+    if kind is CallKind.INBOUND:
+        state.tallies.waited(event.queue, event.wait_seconds, has_left=False)
 
 
 def _back_to_queue(

@@ -61,14 +61,14 @@ def _call_overflowed(state: State, event: ev.CallOverflowed) -> None:
         left = (*call.left_queues, event.queue)
         state.replace_call(event.call_id, event.at, left_queues=left, overflows=overflows)
         return
-    changes: dict[str, object] = {"overflows": overflows}
+    changes: dict[str, object] = {"overflows": overflows, "queue": None}  # in none any more, if it was in another
     if event.cause in _CAUSES:
         changes["turned_away"] = OverflowCause(event.cause)
     if event.to_flow:
         changes["left_queues"] = (*call.left_queues, event.queue)
     if state.pool.has_item(event.call_id):  # it waited, and is back in the menus
         state.pool.remove_item(event.call_id)
-        changes |= {"stage": CallStage.IVR, "queue": None}
+        changes["stage"] = CallStage.IVR
     state.replace_call(event.call_id, event.at, **changes)
 
 

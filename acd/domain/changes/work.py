@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from acd.domain.state import State
 
 
-def _call_deflected(state: State, event: ev.CallDeflected) -> None:
+def _caller_left_line(state: State, event: ev.CallerLeftLine) -> None:
     if state.pool.has_item(event.call_id):
         state.pool.remove_item(event.call_id)
     stage = CallStage.IVR if state.calls[event.call_id].is_controlled else CallStage.DETACHED
@@ -81,7 +81,7 @@ def _outgoing_call_placed(state: State, event: ev.OutgoingCallPlaced) -> None:
 
 
 CHANGES: Mapping[type[ev.Event], Change] = {
-    ev.CallDeflected: _call_deflected,
+    ev.CallerLeftLine: _caller_left_line,
     ev.WorkOpened: _work_opened,
     ev.CallbackScheduled: _callback_scheduled,
     ev.FarEndDialled: _far_end_dialled,

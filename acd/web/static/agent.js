@@ -2,6 +2,7 @@ import { html, render, useEffect, useReducer, useState } from "./vendor/htm-prea
 import { openSession, request } from "./api.js";
 import { connect } from "./connection.js";
 import { CallCard } from "./call-card.js";
+import { useKeptDraft } from "./drafts.js";
 import { Clock, ConnectionBar, reasonText, StateBadge, TopBar, useNow } from "./parts.js";
 import { initialAgent, reduceAgent } from "./state.js";
 import { Dialler, WorkControls } from "./outbound.js";
@@ -15,6 +16,7 @@ function AgentPage({ user }) {
   const now = useNow(state.skew);
   const { agent, call } = state;
   useEffect(() => connect("agent", dispatch), []);
+  useKeptDraft(state);
   useEffect(() => {
     document.title = agent?.state === "reserved" ? "☎ Incoming call · Guichet" : "Agent · Guichet";
   }, [agent?.state]);

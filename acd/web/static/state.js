@@ -7,7 +7,7 @@ export const initialAgent = Object.freeze({
   skew: 0, // milliseconds the service's clock is ahead of ours
   agent: null, // AgentView
   call: null, // CallView: ringing, talking or being wrapped up
-  draft: null, // what the agent has written on this call: {callId, title, note, code, linkTo}
+  draft: null, // what the agent has written on this call: {callId, title, note, code, linkTo}; isWritten: by hand
   notice: null, // {kind: "info" | "problem", text}
   tickets: [], // committed, newest first: {number, toQualify, callId}
 });
@@ -23,7 +23,7 @@ const KEPT_TICKETS = 5;
 export function reduceAgent(state, frame) {
   switch (frame.type) {
     case "snapshot":
-      return withCall({ ...state, agent: frame.data.agent }, frame.data.call);
+      return withKept(withCall({ ...state, agent: frame.data.agent }, frame.data.call), frame.data.draft);
     case "agent":
       return withAgent(state, frame.data);
     case "offer":
@@ -35,7 +35,7 @@ export function reduceAgent(state, frame) {
     case "ticket":
       return { ...state, tickets: withTicket(state.tickets, frame.data) };
     case "local:draft":
-      return state.draft === null ? state : { ...state, draft: { ...state.draft, ...frame.data } };
+      return state.draft === null ? state : { ...state, draft: { ...state.draft, ...frame.data, isWritten: true } };
     case "local:notice":
       return { ...state, notice: frame.data };
     default:
@@ -54,6 +54,13 @@ function withCall(state, call) {
   if (state.draft?.callId === call.call_id) return { ...state, call };
   const draft = { callId: call.call_id, title: call.ticket.title, note: "", code: "", linkTo: call.ticket.number ?? "" };
   return { ...state, call, draft };
+}
+
+/** What the service has kept of this call's draft; what was written here since is newer. */
+function withKept(state, kept) {
+  if (!kept || state.draft === null || state.draft.isWritten) return state;
+  const { code, note, title } = kept;
+  return { ...state, draft: { ...state.draft, code, note, title: title || state.draft.title, linkTo: kept.link_to ?? "" } };
 }
 
 function offerEnded(state, data) {

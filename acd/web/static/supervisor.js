@@ -1,6 +1,7 @@
 import { html, render, useEffect, useReducer } from "./vendor/htm-preact-standalone.js";
 import { openSession } from "./api.js";
 import { connect } from "./connection.js";
+import { Incidents } from "./incidents.js";
 import { HealthBar } from "./health.js";
 import { Clock, ConnectionBar, reasonText, StateBadge, TopBar, useNow } from "./parts.js";
 import { asClock, asPercent, initialSupervisor, reduceSupervisor, secondsSince } from "./state.js";
@@ -19,6 +20,7 @@ function SupervisorPage({ user }) {
       <${Tiles} state=${state} now=${now} />
       <${Queues} queues=${state.queues} now=${now} />
       <${Agents} agents=${state.agents} queues=${state.queues} now=${now} />
+      <${Incidents} />
     </main>
   `;
 }

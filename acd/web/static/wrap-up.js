@@ -1,6 +1,7 @@
 // The agent's word on the call: may be written from the first ring on, is sent when the call is over.
 
 import { html, useState } from "./vendor/htm-preact-standalone.js";
+import { wordOf } from "./drafts.js";
 import { Countdown } from "./parts.js";
 import { secondsUntil } from "./state.js";
 
@@ -24,8 +25,7 @@ export function WrapUpForm({ call, agent, draft, now, order, dispatch }) {
     event.preventDefault();
     if (!isOver) return;
     setBusy(true);
-    const linkTo = draft.linkTo.trim();
-    await order("wrap-up", { code: draft.code, note: draft.note, title: draft.title.trim(), link_to: linkTo || null, new_ticket: !linkTo });
+    await order("wrap-up", wordOf(draft));
     setBusy(false);
   }
 

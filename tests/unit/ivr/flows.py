@@ -7,14 +7,27 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ivr.model import CallerFacts, CallerGone, CheckResult, Digits, Identified, Input, LookupResult, Played
+from ivr.model import (
+    CallerAttached,
+    CallerFacts,
+    CallerGone,
+    CheckResult,
+    Digits,
+    Identified,
+    IncidentFound,
+    Input,
+    LookupResult,
+    Played,
+)
 
 LANGUAGES = ["fr", "en", "de"]
 NAMES = [f"n{index}" for index in range(8)]
 
 
 def _prompt(languages: list[str]) -> st.SearchStrategy[dict[str, Any]]:
-    word = st.sampled_from(["one", "two", "three", "a {a:digits}", "b {b:when} c", "{ticket} d {open_tickets:number}"])
+    word = st.sampled_from(
+        ["one", "two", "a {a:digits}", "b {b:when} c", "{ticket} d {open_tickets:number}", "e {incident}"]
+    )
     return word.map(lambda said: {language: f"{language} {said}" for language in languages})
 
 
@@ -38,6 +51,7 @@ def _node(languages: list[str], targets: st.SearchStrategy[str]) -> st.SearchStr
     condition = st.sampled_from(
         [
             "vip",
+            "active_major_incident and incident_title != ''",
             "not known",
             "open_tickets > 1",
             "a == '1'",
@@ -117,6 +131,12 @@ def _node(languages: list[str], targets: st.SearchStrategy[str]) -> st.SearchStr
                 "next": targets,
             },
         ),
+        kind("announce", {**asking, "next": targets}, {"services": st.just(["mail"]), "expected": _prompt(languages)}),
+        kind(
+            "announce",
+            {**asking, "offer": _prompt(languages), "on_attached": targets, "next": targets},
+            {"key": st.sampled_from(["1", "9", "*"]), "barge_in": st.booleans()},
+        ),
         kind("call", {"flow": st.sampled_from(["inner", "gone"]), "next": targets}, {"results": st.just({})}),
         kind("return", {}),
         kind("queue", {"queue": st.just("support")}, {"priority": st.integers(0, 9), "skills": skills}),
@@ -161,6 +181,15 @@ def inputs() -> st.SearchStrategy[Input]:
         st.builds(CheckResult, st.booleans(), st.text(max_size=5)),
         st.builds(Identified, st.dictionaries(st.sampled_from(["vip", "open_tickets", "site", "odd"]), fact)),
         st.builds(LookupResult, st.booleans(), st.dictionaries(st.sampled_from(["a", "b"]), st.text(max_size=300))),
+        st.builds(
+            IncidentFound,
+            st.sampled_from(["", "incident_1"]),
+            st.just("title"),
+            st.dictionaries(st.sampled_from(LANGUAGES), st.text(max_size=300)),
+            st.sampled_from(["", "2026-12-01T10:00+01:00", "soon"]),
+            st.booleans(),
+        ),
+        st.builds(CallerAttached, st.booleans()),
         st.just(CallerGone()),
     )
 

@@ -6,6 +6,8 @@
 > played                a prompt ended            > gone          the caller hung up
 > known vip open_tickets=3 site=Lyon              what the desk says (a word alone: yes)
 > found name=value ...  > failed                  the answer to a lookup
+> incident id=i1 fr=Une_panne at=2026-... tell=1  an incident that concerns them (`incident` alone: none)
+> attached | not attached                         whether they will be told
 > joined done           a transfer, and what came of it
 @ 2026-12-25T10:00+01:00                          from now on it is that time
 """
@@ -28,6 +30,8 @@ from ivr.hand_over import (
 )
 from ivr.interpreter import advance, begin, dump, resume, step_of
 from ivr.model import (
+    AttachCaller,
+    CallerAttached,
     CallerFacts,
     CallerGone,
     Check,
@@ -35,9 +39,11 @@ from ivr.model import (
     Collect,
     Digits,
     EnterQueue,
+    FindIncident,
     HangUp,
     Identified,
     Identify,
+    IncidentFound,
     Input,
     Lookup,
     LookupResult,
@@ -63,6 +69,8 @@ _WORDS: dict[str, Input] = {
     "not kept": MessageKept(False),
     "booked": CallbackBooked(True),
     "refused": CallbackBooked(False),
+    "attached": CallerAttached(True),
+    "not attached": CallerAttached(False),
 }
 
 
@@ -101,10 +109,20 @@ def input_of(act: str) -> Input:
         return CheckResult(True, act.removeprefix("ok "))
     if act.startswith("known"):
         return Identified(dict(_fact(word) for word in act.split()[1:]))
+    if act.startswith("incident"):
+        return _incident(dict(word.split("=", 1) for word in act.split()[1:]))
     if act.startswith("found"):
         return LookupResult(True, dict(word.split("=", 1) for word in act.split()[1:]))
     keys, dots, _ = act.partition(" ...")
     return Digits(keys, "timeout" if dots else "complete")
+
+
+def _incident(said: dict[str, str]) -> IncidentFound:
+    """`incident` alone: none. A sentence each language, its words joined by `_`."""
+    if not said:
+        return IncidentFound()
+    sentences = {name: text.replace("_", " ") for name, text in said.items() if name in ("fr", "en")}
+    return IncidentFound(said["id"], said["id"], sentences, said.get("at", ""), can_be_told="tell" in said)
 
 
 def _fact(word: str) -> tuple[str, str | float | bool]:
@@ -124,6 +142,10 @@ def written(step: Step) -> str:
             return f"collect {step.max_digits}{firm}{until}{wait}{secret}: {_prompts(step.prompts)}"
         case Check():
             return f"check {step.kind} {'secret' if step.secret else step.value}"
+        case FindIncident():
+            return f"find an incident{' of ' + ', '.join(step.services) if step.services else ''}"
+        case AttachCaller():
+            return f"attach to {step.incident_id}"
         case Identify():
             return "identify"
         case Lookup():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -457,6 +457,44 @@ class PoolAgainstModel(RuleBasedStateMachine):
             ]
             assert pool.ahead(waiting.item_id) == len(rivals)
         assert {each.item_id for each in pool.stranded()} == stranded
+
+
+ARRIVALS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 9), st.integers(0, 2)), min_size=1, max_size=40)
+
+
+@given(ARRIVALS, st.sampled_from([0.5, 2.0, 10.0]))
+def test_under_bounded_load_nobody_waits_for_more_than_those_who_came_within_the_worth_of_nine_steps(
+    arrivals: list[tuple[int, int, int]], worth: float
+) -> None:
+    """Each arrival: seconds since the one before, priority, and how many agents have come free meanwhile. Whoever is
+    passed over is passed by somebody whose static key is smaller, and later arrivals cannot have one for ever."""
+    pool = pool_of([], [], PoolRules(priority_worth_seconds=worth))
+    now, free = 0.0, 0
+    waiting: dict[str, WorkItem] = {}
+
+    def release() -> None:
+        nonlocal free
+        free += 1
+        pool.add_candidate(Candidate(f"agent{free}", (), now))
+        match = pool.match_for_candidate(f"agent{free}", now)
+        pool.remove_candidate(f"agent{free}")
+        if match is None:
+            assert not waiting
+            return
+        served = waiting.pop(pool.remove_item(match.item.item_id).item_id)
+        for passed in waiting.values():
+            assert passed.queued_at + passed.priority * worth >= served.queued_at + served.priority * worth
+            assert served.queued_at <= passed.queued_at + 9 * worth  # nobody who came later than that
+
+    for number, (gap, priority, releases) in enumerate(arrivals):
+        now += gap
+        waiting[f"item{number}"] = item(f"item{number}", priority=priority, at=now)
+        pool.add_item(waiting[f"item{number}"])
+        for _ in range(releases):
+            release()
+    while waiting:
+        release()
+    release()
 
 
 PoolAgainstModel.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)

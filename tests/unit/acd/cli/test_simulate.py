@@ -10,6 +10,11 @@ import pytest
 from typer.testing import CliRunner
 
 from acd.cli import app
+from acd.domain.events import Event
+from acd.domain.journal_format import encode_event
+from acd.simulation.people import day_of
+from acd.simulation.scenario import load_scenario
+from acd.simulation.world import Simulation
 
 SCENARIO = """
 hours: 3
@@ -54,3 +59,59 @@ def test_a_scenario_with_a_mistake_is_told_in_one_line(scenario: Path) -> None:
     assert done.exit_code == 1
     assert "today.yaml:4:" in done.output
     assert "there is no queue `sport`" in done.output
+
+
+@pytest.fixture
+def journal(scenario: Path) -> Path:
+    """Of a day played as `today.yaml` says."""
+    events: list[Event] = []
+    Simulation(day_of(load_scenario(scenario), 7), events.extend).run()
+    path = scenario.with_name("journal.jsonl")
+    path.write_bytes(b"\n".join(map(encode_event, events)))
+    return path
+
+
+def test_a_recorded_day_stands_beside_itself_and_what_changes_make_of_it(scenario: Path, journal: Path) -> None:
+    change = scenario.with_name("change.yaml")
+    change.write_text("queues: {support: {skills: {support: 1}, wrap_up_time_seconds: 30}}", "utf-8")
+    plot = scenario.with_name("plot.svg")
+    shared = ["--replay", str(journal), "--runs", "2", "--plot", str(plot)]
+    command = ["simulate", str(change), "--compare", str(scenario), *shared]
+    done = CliRunner().invoke(app, [*command, "--json"])
+    assert done.exit_code == 0, done.output
+    found = {name: each["queues"]["support"] for name, each in json.loads(done.stdout).items()}
+    assert list(found) == ["recorded", "as it was", "change", "today"]
+    assert len({each["offered"]["mean"] for each in found.values()}) == 1
+    levels = [found[name]["service_level"]["mean"] for name in found]
+    assert levels[0] == pytest.approx(levels[1], abs=1e-6) == pytest.approx(levels[3], abs=1e-6)
+    assert found["recorded"]["service_level"]["ci95"] is None
+    assert ElementTree.fromstring(plot.read_text("utf-8")).tag.endswith("svg")  # noqa: S314  # our own
+    table = CliRunner().invoke(app, command)
+    assert table.exit_code == 0, table.output
+    assert all(name in table.stdout.splitlines()[0] for name in found)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--day", "2026-11-23"], "--day goes with --replay"),
+        (["--replay", "{journal}", "--day", "yesterday"], "--day yesterday: no date"),
+        (["--replay", "{journal}", "--day", "2027-11-23"], "the journal has nothing to play"),
+        (["--replay", "nowhere.jsonl"], "nowhere.jsonl cannot be read"),
+        (["--replay", "nowhere"], "there is no journal here"),
+    ],
+)
+def test_what_cannot_be_replayed_is_told_in_one_line(
+    scenario: Path, journal: Path, options: list[str], told: str
+) -> None:
+    done = CliRunner().invoke(app, ["simulate", str(scenario), *(option.format(journal=journal) for option in options)])
+    assert done.exit_code == 1
+    assert told in done.output
+
+
+def test_one_day_of_a_journal(scenario: Path, journal: Path) -> None:
+    command = ["simulate", str(scenario), "--replay", str(journal), "--day", "2026-11-23", "--runs", "1", "--json"]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["recorded"]["queues"]["support"]["offered"]["mean"] > 100

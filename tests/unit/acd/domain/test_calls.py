@@ -251,7 +251,10 @@ def test_a_talk_found_after_a_restart_is_carried_on_to_its_ticket() -> None:
     floor = Floor()
     floor.agent("alice", AgentState.LOGGED_OUT)
     decision = floor.give(cmd.AdoptTalk(call=UNSEEN))
-    assert (names(decision.events), names(decision.effects)) == (["TalkAdopted"], ["RecordInteraction"])
+    assert (names(decision.events), names(decision.effects)) == (
+        ["TalkAdopted"],
+        ["RecordInteraction", "FindRecording"],
+    )
     assert (floor.stage(), floor.state(), floor.who().since) == (TALKING, AgentState.TALKING, UNSEEN.answered_at)
     assert floor.call().queued_at == UNSEEN.queued_at
     assert names(floor.end().events) == HUNG_UP

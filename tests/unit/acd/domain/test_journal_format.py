@@ -10,10 +10,10 @@ import pytest
 from msgspec.structs import replace
 
 from acd.domain import events as ev
-from acd.domain.agent import AfterCall, AgentProfile, AgentState
+from acd.domain.agent import AfterCall, AgentProfile, AgentState, Draft
 from acd.domain.call import Call, IvrStep, Reason, Result, Ring, Termination
 from acd.domain.caller import Caller, CallerContext, Certainty, ContactCard, RecentCallCard, TicketCard
-from acd.domain.ids import CallId, QueueName, agent_id_of, call_id_of, reservation_id_of
+from acd.domain.ids import CallId, QueueName, agent_id_of, call_id_of, recording_id_of, reservation_id_of
 from acd.domain.journal_format import decode_event, encode_event
 from acd.domain.outgoing import FarEnd
 from acd.domain.queue import (
@@ -22,6 +22,7 @@ from acd.domain.queue import (
     PreferredBy,
     PreferredRing,
     QueuePolicy,
+    RecordingMode,
     ReservePolicy,
     RoutingRules,
 )
@@ -34,6 +35,7 @@ AT = datetime(2026, 11, 23, 9, 0, 0, 123456, tzinfo=UTC)
 HOSTILE = 'Zoë \u202e <b>"\'\\\r\n\x00 😀 {"type":"CallEnded"}'
 CALL, AGENT, QUEUE = call_id_of("1.1"), agent_id_of("alice"), QueueName("support")
 RESERVATION = reservation_id_of(CALL, 2)
+RECORDING = recording_id_of(CALL, 1)
 TICKET = TicketCard(number="1000012", title=HOSTILE, status="open", created_at=AT, queue="support", contact_name="C")
 CALLER = Caller(
     number=HOSTILE,
@@ -126,6 +128,7 @@ EVENTS: list[ev.Event] = [
     ev.CallDetached(at=AT, call_id=CALL),
     ev.CallerIdentified(at=AT, call_id=CALL, caller=CALLER, context=CONTEXT),
     ev.IvrPathRecorded(at=AT, call_id=CALL, path=(IvrStep("main", "1", "incident"), IvrStep("x")), language="en"),
+    ev.CallDeflected(at=AT, call_id=CALL, incident_id="incident_7"),
     ev.TicketKeyed(at=AT, call_id=CALL, context=CONTEXT),
     ev.CallQueued(at=AT, call_id=CALL, queue=QUEUE, priority=0, skills=(("network", 3),), queued_at=AT),
     ev.CallQueued(
@@ -164,7 +167,15 @@ EVENTS: list[ev.Event] = [
     ev.CallServedElsewhere(at=AT, call_id=CALL, call=WHOLE_CALL, wait_seconds=70.25),
     ev.TalkEnded(at=AT, call_id=CALL, queue=QUEUE, agent_id=AGENT, talk_seconds=0.000001),
     ev.WrapUpStarted(at=AT, agent_id=AGENT, call_id=CALL, until=AT + timedelta(seconds=30)),
+    ev.DraftKept(at=AT, agent_id=AGENT, call_id=CALL, draft=Draft(code="x", note=HOSTILE, title="T", link_to="1")),
     ev.WrapUpEnded(at=AT, agent_id=AGENT, call_id=CALL, queue=QUEUE, by_agent=False, wrap_up_seconds=1e6),
+    ev.RecordingStarted(
+        at=AT, call_id=CALL, recording_id=RECORDING, queue=QUEUE, agent_id=None, mode=RecordingMode.SHARE
+    ),
+    ev.RecordingPaused(at=AT, call_id=CALL, recording_id=RECORDING, agent_id=AGENT),
+    ev.RecordingResumed(at=AT, call_id=CALL, recording_id=RECORDING, agent_id=AGENT),
+    ev.RecordingStopped(at=AT, call_id=CALL, recording_id=RECORDING, agent_id=AGENT, cause="by_agent"),
+    ev.RecordingFailed(at=AT, call_id=CALL, recording_id=RECORDING, agent_id=AGENT, queue=QUEUE, cause="disk_full"),
     ev.CallEnded(
         at=AT,
         call_id=CALL,
@@ -181,7 +192,7 @@ EVENTS: list[ev.Event] = [
     ev.CallKept(at=AT, call_id=CALL, queue=QUEUE, ring=Ring((AGENT,), timedelta(minutes=5))),
     ev.QueueDoorSet(at=AT, queue=QUEUE, is_open=False, announcement=(("fr", HOSTILE),)),
     ev.TextBroadcast(at=AT, text=HOSTILE, sender="sarah", queue=None, agents=(AGENT,)),
-    ev.CallDeflected(at=AT, call_id=CALL, queue=QUEUE, to=CallId("call_callback.1.1.support")),
+    ev.CallerLeftLine(at=AT, call_id=CALL, queue=QUEUE, to=CallId("call_callback.1.1.support")),
     ev.WorkOpened(at=AT, call=CALLBACK),
     ev.CallbackScheduled(at=AT, call_id=CALL, queue=QUEUE, due_at=AT + timedelta(hours=2)),
     ev.FarEndDialled(**OFFER),  # type: ignore[arg-type]

@@ -162,7 +162,7 @@ async def test_who_joins_or_comes_back_in_the_middle_sees_the_call_at_hand() -> 
 
 
 async def test_an_agent_nobody_knows_has_an_empty_screen() -> None:
-    assert Office().screens.agent_snapshot(ALICE) == {"agent": None, "call": None}
+    assert Office().screens.agent_snapshot(ALICE) == {"agent": None, "call": None, "draft": None}
 
 
 async def test_a_removed_agents_screens_are_cut_and_hear_no_more() -> None:

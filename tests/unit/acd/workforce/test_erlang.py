@@ -6,7 +6,7 @@ from math import exp, factorial
 
 import pytest
 
-from acd.workforce.erlang import erlang_a, erlang_b, erlang_c
+from acd.workforce.erlang import erlang_a, erlang_b, erlang_c, erlang_k
 
 
 def test_small_cases_are_exact() -> None:
@@ -69,3 +69,21 @@ def test_when_patience_is_as_long_as_service_the_number_inside_is_poisson() -> N
 def test_too_much_load_is_refused() -> None:
     with pytest.raises(ValueError, match="grows without end"):
         erlang_c(10, 10.0, 1.0)
+
+
+def test_with_many_places_to_wait_nobody_is_turned_away_and_with_none_it_is_erlang_b() -> None:
+    """M/M/c/K lies between the two."""
+    many, none = erlang_k(12, 200 / 3600, 180, 400, 20), erlang_k(12, 200 / 3600, 180, 0, 20)
+    without = erlang_c(12, 200 / 3600, 180, 20)
+    assert many == pytest.approx((*without[:5], 0.0, 0.0), abs=1e-9)
+    assert none.turned_away == pytest.approx(erlang_b(12, 10.0))
+    assert (none.wait, none.service_level) == (0.0, 1.0)
+
+
+def test_one_agent_and_one_place_by_hand() -> None:
+    """M/M/1/2 at load 1: 0, 1 or 2 inside are equally likely, so every third call is turned away."""
+    found = erlang_k(1, 1.0, 1.0, 1, 0.5)
+    assert found.turned_away == pytest.approx(1 / 3)
+    assert found.must_wait == pytest.approx(1 / 2)
+    assert found.wait == pytest.approx(1 / 2)
+    assert found.service_level == pytest.approx(1 - 0.5 * exp(-0.5))
