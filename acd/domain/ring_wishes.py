@@ -17,6 +17,11 @@ def ring_time_of(policy: QueuePolicy) -> timedelta:
     return (policy.callback or CallbackPolicy()).ring_time
 
 
+def talk_channel(call: Call) -> str:
+    """Id of the channel that stands for the whole talk: the caller's own, or the agent's, whose phone was first."""
+    return call.linkedid if call.kind is CallKind.INBOUND else attempt_channel(call.linkedid, call.attempts)
+
+
 def agent_first_wish(
     call: Call, agent: Agent, policy: QueuePolicy, reservation_id: ReservationId
 ) -> fx.CallAgentFirst | None:
