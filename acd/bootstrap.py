@@ -80,6 +80,7 @@ from acd.service.ports import (
 from acd.service.restore import journal_keeper, take_up
 from acd.service.screens import ScheduleFlush, Screens
 from acd.service.supervision import Supervision
+from acd.service.survey_desk import SurveyServices
 from acd.service.switchboard import Switchboard
 from acd.service.tasks import BackgroundTasks
 from acd.settings import Settings
@@ -157,7 +158,19 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
                 prompts=ports.prompts,
                 lookups=ports.lookups,
                 hotline=HotlineServices(
-                    submit=dispatcher.submit, clock=ports.clock, stores=ports.hotline, board=incidents
+                    submit=dispatcher.submit,
+                    clock=ports.clock,
+                    stores=ports.hotline,
+                    board=incidents,
+                    surveys=SurveyServices(
+                        submit=dispatcher.submit,
+                        clock=ports.clock,
+                        tasks=ports.tasks,
+                        store=ports.hotline.surveys,
+                        plan_of=live.survey_plan,
+                        folder=comments_folder(site),
+                    ),
+                    catalogue=live.catalogue,
                 ),
                 zone=site.settings.service.zone,
                 hand_over=HandOverServices(
@@ -214,6 +227,11 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
     )
 
 
+def comments_folder(site: Site) -> Path:
+    """Where Asterisk writes what callers say in surveys."""
+    return site.settings.data_dir / "surveys"
+
+
 def profile_of(user: User, routing: RoutingSettings) -> AgentProfile | None:
     """The agent that a user is; None for people without a phone."""
     if Role.AGENT not in user.roles or user.extension is None:
@@ -265,6 +283,7 @@ async def open_guichet(
         lookups = await stack.enter_async_context(open_lookups(lookup_services(settings.lookups)))
         journal = await stack.enter_async_context(_journal(settings, kept, tasks))
         hotline = _hotline(database)
+        await asyncio.to_thread(comments_folder(site).mkdir, parents=True, exist_ok=True)
         telephony = AsteriskTelephony(
             _ami_address(site, secrets),
             clock,

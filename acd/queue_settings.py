@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from acd.callback_settings import AnnounceSettings, CallbackSettings, PresentedNumber
 from acd.domain.people import OfferMode
 from acd.domain.queue import OverflowCause, PreferredBy, RecordingMode
+from acd.hotline_settings import SurveySettings
 from acd.people_settings import WrapUpSettings
 from acd.setting_types import Language, Levels, Login, MenuName, Name, Priority, Seconds, Section, Sentence
 from routing import AgentChoice, ItemChoice
@@ -175,6 +176,7 @@ class QueueSettings(Section):
     announce: AnnounceSettings | None = None
     ring_back_seconds: Seconds = timedelta(0)
     caller_number: PresentedNumber | None = None
+    survey: SurveySettings | None = None  # after the talk
     recording: QueueRecordingSettings = QueueRecordingSettings()
     wrap_up: WrapUpSettings = WrapUpSettings()
     offer_mode: OfferMode = OfferMode.RING

@@ -24,7 +24,8 @@ log = structlog.get_logger(__name__)
 
 # `routing.agents` reaches an agent at the next log-in.
 _LIVE_SECTIONS = frozenset(
-    {"numbers", "queues", "routing", "calendars", "lookups", "flows", "outgoing", "people", "recording"}
+    {"numbers", "queues", "routing", "calendars", "lookups", "surveys", "catalogue", "flows", "outgoing", "people"}
+    | {"recording"}
 )
 
 

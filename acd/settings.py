@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator, model_validator
 
 from acd.callback_settings import OutgoingSettings
+from acd.hotline_settings import CatalogueItemSettings, SurveySettings, SurveysSettings
 from acd.people_settings import PeopleSettings
 from acd.queue_settings import QueueSettings, RoutingSettings
 from acd.record_settings import RecordingSettings
@@ -172,11 +173,12 @@ class PromptSettings(Section):
 
 
 class NumberSettings(Section):
-    """What happens to a called number."""
+    """What happens to a called number. `survey`: in place of the queue's."""
 
     flow: Name
     label: str = ""
     language: Language | None = None
+    survey: SurveySettings | None = None
 
 
 class LookupSettings(Section):
@@ -202,10 +204,12 @@ class Settings(Section):
     outgoing: OutgoingSettings = OutgoingSettings()
     calendars: Mapping[MenuName, Calendar] = {}
     lookups: Mapping[MenuName, LookupSettings] = {}
+    surveys: SurveysSettings = SurveysSettings()
+    catalogue: Mapping[MenuName, CatalogueItemSettings] = {}
     recording: RecordingSettings = RecordingSettings()
     flows: tuple[Path, ...] = ()  # IVR files besides the shipped ones, beside the site file
 
-    @field_validator("numbers", "queues", "calendars", "lookups", mode="before")
+    @field_validator("numbers", "queues", "calendars", "lookups", "catalogue", mode="before")
     @classmethod
     def _without_the_dropped(cls, value: object) -> object:
         """`"100": null` in a site file takes a shipped number (or queue) away."""

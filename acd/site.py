@@ -14,8 +14,11 @@ from acd.domain.people import every_whisper
 from acd.domain.priorities import IMPACT, URGENCY
 from acd.domain.queue import QueuePolicy, RoutingRules
 from acd.routing_site import policy_of, rules_of, skills_asked_for
+from acd.service.catalogue import CatalogueItem
 from acd.service.menu import Route
+from acd.service.survey_desk import SurveyPlan
 from acd.settings import Settings
+from acd.site_hotline import catalogue_of, check_hotline, survey_plan, surveys_named
 from acd.site_ways import check_ways, ways_beside, ways_into_flows
 from ivr.errors import ConfigurationError, Problem, did_you_mean
 from ivr.expression import Kind
@@ -70,6 +73,10 @@ class Site:
     def outgoing(self) -> OutgoingRules:
         return outgoing_rules(self.settings)
 
+    @cached_property
+    def catalogue(self) -> Mapping[str, CatalogueItem]:
+        return catalogue_of(self.settings)
+
     def routing_rules(self) -> RoutingRules:
         return rules_of(self.settings.routing, self.settings.people)
 
@@ -85,6 +92,12 @@ class LiveSite:
 
     def flow_named(self, name: str) -> Route:
         return self.site.flow_named(name)
+
+    def survey_plan(self, queue: str, called_number: str) -> SurveyPlan | None:
+        return survey_plan(self.site.settings, self.site.flows, queue, called_number)
+
+    def catalogue(self) -> Mapping[str, CatalogueItem]:
+        return self.site.catalogue
 
 
 def load_site(settings: Settings) -> Site:
@@ -102,7 +115,8 @@ def load_site(settings: Settings) -> Site:
     own = {name for name, source in sources.items() if Path(source.name) in settings.flows}
     linked = link(flows, settings.calendars)
     led_into = {entry.flow for entry in settings.numbers.values()}
-    in_use = _in_use(linked, own | led_into | _led_into(settings))
+    asked = {survey.flow for _, survey in surveys_named(settings)}
+    in_use = _in_use(linked, own | led_into | _led_into(settings) | asked)
     warnings: list[Problem] = []
     for name in [*linked]:
         found = _checked(linked[name], sources[name], linked, settings)
@@ -115,6 +129,7 @@ def load_site(settings: Settings) -> Site:
     if not problems:
         problems.extend(_numbers(settings, linked))
         problems.extend(check_ways(settings.queues, linked))
+        problems.extend(check_hotline(settings, linked))
         warnings.extend(_priorities(settings, [linked[name] for name in sorted(in_use & linked.keys())]))
     if problems:
         raise ConfigurationError(tuple(problems))
@@ -133,6 +148,7 @@ def _checked(flow: Flow, source: Source, flows: Mapping[str, Flow], settings: Se
         calendars=set(settings.calendars),
         services=set(settings.lookups),
         flows=flows,
+        items={name: item.fields for name, item in settings.catalogue.items()},
         may_dial=outgoing_rules(settings).may_dial,
         attributes=_noted_before(flow, flows, settings),
     )

@@ -23,9 +23,11 @@ from ivr.nodes import (
     TransferCall,
 )
 from ivr.schema import Flow
+from ivr.traffic import Traffic
 
 _WIDTH, _HEIGHT, _GAP_X, _GAP_Y, _MARGIN = 168, 44, 28, 76, 40
 _BEND_WIDTH: Final = 24
+_THICKEST: Final = 9.0  # pixels more than the thinnest
 _LONGEST_LABEL: Final = 26
 _FILLS: Final = {"ask": "#e8f0fe", "end": "#e6f4ea", "decide": "#fef7e0", "else": "#f5f5f5"}
 
@@ -50,34 +52,41 @@ def arrows(flow: Flow) -> tuple[Arrow, ...]:
     return tuple(Arrow(source, target, tuple(labels)) for (source, target), labels in found.items())
 
 
-def mermaid(flow: Flow) -> str:
-    """A `flowchart` for Mermaid, as GitHub and GitLab show it."""
+def mermaid(flow: Flow, traffic: Traffic | None = None) -> str:
+    """A `flowchart` for Mermaid, as GitHub and GitLab show it. With `traffic`: arrows as thick as it is."""
     lines = ["flowchart TD"]
     for name, node in flow.nodes.items():
-        text = _mermaid_text(f"{name}<br/>{_caption(node)}")
+        figures = f"<br/>{_figures(name, traffic)}" if traffic else ""
+        text = _mermaid_text(f"{name}<br/>{_caption(node)}{figures}")
         left, right = ("([", "])") if node.leaves_flow else ("{{", "}}") if _family(node) == "decide" else ("[", "]")
         lines.append(f'    n_{name}{left}"{text}"{right}')
     lines.append(f'    begin(("{_mermaid_text(flow.name)}")) --> n_{flow.start}')
-    for arrow in arrows(flow):
-        label = f'|"{_mermaid_text(_label(arrow))}"|' if arrow.labels else ""
+    for index, arrow in enumerate(arrows(flow), 1):
+        said = _label(arrow, traffic)
+        label = f'|"{_mermaid_text(said)}"|' if said else ""
         lines.append(f"    n_{arrow.source} -->{label} n_{arrow.target}")
+        if traffic is not None:
+            lines.append(f"    linkStyle {index} stroke-width:{_thickness(arrow, traffic):g}px")
     return "\n".join(lines) + "\n"
 
 
-def svg(flow: Flow) -> str:
-    """The picture, with its own light background; no script, no outside reference."""
+def svg(flow: Flow, traffic: Traffic | None = None) -> str:
+    """The picture, with its own light background; no script, no outside reference. With `traffic`: arrows as thick as
+    it is, and below each node how many came, how many were gone there, and the median time."""
     layout = _Layout(flow)
     width, height = layout.width, layout.height
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
         f'height="{height:g}" font-family="sans-serif" font-size="12" role="img">',
         f"<title>{escape(f'Flow {flow.name}, version {flow.version}')}</title>",
-        '<defs><marker id="head" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
+        '<defs><marker id="head" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" '
+        'markerUnits="userSpaceOnUse" orient="auto">'
         '<path d="M0 0 8 4 0 8z" fill="#5f6368"/></marker></defs>',
         f'<rect width="{width:g}" height="{height:g}" fill="#fff"/>',
     ]
-    parts += [_drawn_arrow(arrow, layout, place, index) for index, (arrow, place) in enumerate(layout.fanned())]
-    parts += [_drawn_node(flow, name, layout.at[name]) for name in flow.nodes]
+    fanned = enumerate(layout.fanned())
+    parts += [_drawn_arrow(arrow, layout, place, index, traffic) for index, (arrow, place) in fanned]
+    parts += [_drawn_node(flow, name, layout.at[name], traffic) for name in flow.nodes]
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
@@ -142,24 +151,31 @@ class _Layout:
         return bends[0][0] if bends else self.at[arrow.target][0] + _WIDTH / 2
 
 
-def _drawn_node(flow: Flow, name: str, place: tuple[float, float]) -> str:
+def _drawn_node(flow: Flow, name: str, place: tuple[float, float], traffic: Traffic | None) -> str:
     x, y = place
     node = flow.nodes[name]
     stroke = "#1a73e8" if name == flow.start else "#80868b"
     radius = _HEIGHT / 2 if node.leaves_flow else 6
     middle = x + _WIDTH / 2
     caption = escape(_short(_caption(node)))
+    figures = ""
+    if traffic is not None:
+        colour = "#c5221f" if traffic.left.get(name) else "#5f6368"
+        figures = (
+            f'<text x="{middle:g}" y="{y + _HEIGHT + 13:g}" text-anchor="middle" font-size="11" fill="{colour}" '
+            f'stroke="#fff" stroke-width="4" paint-order="stroke">{escape(_figures(name, traffic))}</text>'
+        )
     return (
         f"<g><title>{escape(f'{name}: {_caption(node)}')}</title>"
         f'<rect x="{x:g}" y="{y:g}" width="{_WIDTH}" height="{_HEIGHT}" rx="{radius:g}" '
         f"fill={quoteattr(_FILLS[_family(node)])} stroke={quoteattr(stroke)}/>"
         f'<text x="{middle:g}" y="{y + 19:g}" text-anchor="middle" font-weight="bold">{escape(_short(name))}</text>'
         f'<text x="{middle:g}" y="{y + 35:g}" text-anchor="middle" fill="#5f6368">{caption}</text>'
-        "</g>"
+        f"{figures}</g>"
     )
 
 
-def _drawn_arrow(arrow: Arrow, layout: _Layout, place: float, index: int) -> str:
+def _drawn_arrow(arrow: Arrow, layout: _Layout, place: float, index: int, traffic: Traffic | None) -> str:
     (x1, y1), (x2, y2) = layout.at[arrow.source], layout.at[arrow.target]
     bends = layout.bends(arrow)
     if bends is not None:
@@ -180,12 +196,14 @@ def _drawn_arrow(arrow: Arrow, layout: _Layout, place: float, index: int) -> str
         ay, by = y1 + _HEIGHT / 2, y2 + _HEIGHT / 2
         path = f"M{ax:g} {ay:g}C{edge:g} {ay:g} {edge:g} {by:g} {bx:g} {by:g}"
         label_x, label_y, dash = (ax + edge) / 2, ay - 4, ' stroke-dasharray="5 3"'
-    line = f'<path d="{path}" fill="none" stroke="#5f6368"{dash} marker-end="url(#head)"/>'
-    if not arrow.labels:
+    width = f' stroke-width="{_thickness(arrow, traffic):g}"' if traffic is not None else ""
+    line = f'<path d="{path}" fill="none" stroke="#5f6368"{dash}{width} marker-end="url(#head)"/>'
+    said = _label(arrow, traffic)
+    if not said:
         return line
     text = (
         f'<text x="{label_x:g}" y="{label_y:g}" text-anchor="middle" fill="#1a73e8" stroke="#fff" '
-        f'stroke-width="3" paint-order="stroke">{escape(_label(arrow))}</text>'
+        f'stroke-width="3" paint-order="stroke">{escape(said)}</text>'
     )
     return line + text
 
@@ -264,8 +282,27 @@ def _family(node: Node) -> str:
     return "decide" if sum(exit_.when_silent for exit_ in node.exits()) > 1 else "else"
 
 
-def _label(arrow: Arrow) -> str:
-    return _short(", ".join(arrow.labels))
+def _label(arrow: Arrow, traffic: Traffic | None = None) -> str:
+    said = _short(", ".join(arrow.labels))
+    if traffic is None:
+        return said
+    count = str(traffic.ways.get((arrow.source, arrow.target), 0))
+    return f"{said}: {count}" if said else count
+
+
+def _thickness(arrow: Arrow, traffic: Traffic) -> float:
+    """Of a line, in pixels: a way that nobody took is thinner than any other."""
+    share = min(1.0, traffic.share(arrow.source, arrow.target))
+    return round(1 + _THICKEST * share, 2) if share else 0.5
+
+
+def _figures(name: str, traffic: Traffic) -> str:
+    said = [f"{traffic.entries.get(name, 0)} in"]
+    if left := traffic.left.get(name):
+        said.append(f"{left} gone")
+    if name in traffic.medians:
+        said.append(f"{traffic.medians[name]:g} s")
+    return ", ".join(said)
 
 
 def _short(text: str) -> str:

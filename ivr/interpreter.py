@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from ivr.errors import SessionStateError
 from ivr.model import CallerFacts, CallerGone, Frame, HangUp, Input, PathEntry, Session, Step, noted
-from ivr.nodes import CallFlow, CollectDigits
+from ivr.nodes import CallFlow
 from ivr.nodes.subflow import MAX_CALLS
 from ivr.schema import Flow
 
@@ -200,7 +200,7 @@ def dump(session: Session) -> str:
     checking some asks for them again.
     """
     node = session.flow.nodes.get(session.node)
-    hide = isinstance(node, CollectDigits) and node.secret
+    hide = node is not None and node.hides_value(session)
     state = _State(
         _FORMAT,
         session.root.name,

@@ -9,13 +9,11 @@
     Check        CheckResult
     Identify     Identified
     Lookup       LookupResult
-    FindIncident IncidentFound
-    AttachCaller CallerAttached
     EnterQueue   nothing: the flow is over
     HangUp       nothing: the flow is over
     any          CallerGone as soon as the caller hangs up
 
-and those of `ivr.hand_over`.
+and those of `ivr.hand_over` and `ivr.self_service`.
 
 Every report may come with the instant it is made (`advance(session, input, at)`): opening hours and the longest time in
 the menus are reckoned from it.
@@ -33,6 +31,7 @@ import msgspec
 
 from ivr.expression import Kind
 from ivr.hand_over import HandOver, HandOverReport
+from ivr.self_service import SelfService, SelfServiceReport
 
 if TYPE_CHECKING:
     from ivr.schema import Flow
@@ -131,37 +130,12 @@ class LookupResult(msgspec.Struct, frozen=True, tag=True):
     values: Mapping[str, str] = {}
 
 
-class IncidentFound(msgspec.Struct, frozen=True, tag=True):
-    """The answer to a FindIncident; no `incident_id`: there is none. `sentences` by language, `expected` as ISO 8601
-    with an offset. `can_be_told`: there is a number to ring them back at."""
-
-    incident_id: str = ""
-    title: str = ""
-    sentences: Mapping[str, str] = {}
-    expected: str = ""
-    can_be_told: bool = False
-
-
-class CallerAttached(msgspec.Struct, frozen=True, tag=True):
-    """The answer to an AttachCaller."""
-
-    ok: bool
-
-
 class CallerGone(msgspec.Struct, frozen=True, tag=True):
     """The caller hung up."""
 
 
 Input: TypeAlias = (
-    Played
-    | Digits
-    | CheckResult
-    | Identified
-    | LookupResult
-    | IncidentFound
-    | CallerAttached
-    | HandOverReport
-    | CallerGone
+    Played | Digits | CheckResult | Identified | LookupResult | HandOverReport | SelfServiceReport | CallerGone
 )
 
 
@@ -227,18 +201,6 @@ class Lookup(msgspec.Struct, frozen=True, tag=True):
     tries: int
 
 
-class FindIncident(msgspec.Struct, frozen=True, tag=True):
-    """Look for an active major incident that concerns the caller, or one of `services`; report IncidentFound."""
-
-    services: tuple[str, ...] = ()
-
-
-class AttachCaller(msgspec.Struct, frozen=True, tag=True):
-    """Note that the caller wants to be told when this incident is over; report CallerAttached."""
-
-    incident_id: str
-
-
 class EnterQueue(msgspec.Struct, frozen=True, tag=True):
     """The flow is over: the caller waits in `queue`.
 
@@ -260,9 +222,7 @@ class HangUp(msgspec.Struct, frozen=True, tag=True):
     reason: str
 
 
-Step: TypeAlias = (
-    Play | Collect | Check | Identify | Lookup | FindIncident | AttachCaller | HandOver | EnterQueue | HangUp
-)
+Step: TypeAlias = Play | Collect | Check | Identify | Lookup | HandOver | SelfService | EnterQueue | HangUp
 
 
 # --- session --------------------------------------------------------------------------------------------------

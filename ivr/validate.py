@@ -25,8 +25,10 @@ from ivr.nodes import (
     Assign,
     CallFlow,
     ChooseLanguage,
+    CollectDigits,
     Hours,
     LeaveMessage,
+    MakeRequest,
     Menu,
     Node,
     OfferCallback,
@@ -53,6 +55,7 @@ class Known:
     calendars: Collection[str] | None = None
     services: Collection[str] | None = None
     flows: Mapping[str, Flow] | None = None
+    items: Mapping[str, Collection[str]] | None = None  # of the catalogue, each with the attributes it wants
     may_dial: Callable[[str], bool] | None = None  # whether a `transfer` may ring this number
     attributes: Mapping[str, Kind] = field(default_factory=dict)
 
@@ -100,6 +103,8 @@ def check_flow(
         *check.names("calendar", known.calendars, _calendars),
         *check.names("lookup service", known.services, _services),
         *check.names("flow", known.flows, _flows),
+        *check.names("catalogue item", known.items, _items),
+        *check.answers(),
         *check.calls(),
         *check.transfers(),
         *check.assignments(),
@@ -261,6 +266,18 @@ class _FlowCheck:
                 message = "`outgoing` does not allow this number, and it is no extension"
                 yield self.error(("nodes", name, "to"), message)
 
+    def answers(self) -> Iterator[Problem]:
+        """What an item of the catalogue wants to know: set by a node, and no secret."""
+        secret = {node.into for node in self.flow.nodes.values() if isinstance(node, CollectDigits) and node.secret}
+        for name, node in self.flow.nodes.items():
+            wanted = (self.known.items or {}).get(node.item, ()) if isinstance(node, MakeRequest) else ()
+            for field_ in wanted:
+                path = ("nodes", name, "item")
+                if field_ in secret:
+                    yield self.error(path, f"`{field_}` is secret: it cannot be an answer on a ticket")
+                elif field_ not in self.kinds:
+                    yield self.error(path, f"no node sets `{field_}`, which this item asks for")
+
     def assignments(self) -> Iterator[Problem]:
         for name, node in self.flow.nodes.items():
             for attribute in node.assigns():
@@ -352,6 +369,11 @@ def _calendars(node: Node) -> Iterator[tuple[tuple[str, ...], str]]:
 def _services(node: Node) -> Iterator[tuple[tuple[str, ...], str]]:
     if isinstance(node, AskService):
         yield ("service",), node.service
+
+
+def _items(node: Node) -> Iterator[tuple[tuple[str, ...], str]]:
+    if isinstance(node, MakeRequest):
+        yield ("item",), node.item
 
 
 def _flows(node: Node) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -17,6 +17,7 @@ from acd.adapters.clock import SystemClock
 from acd.adapters.lookups import open_lookups
 from acd.bootstrap import call_desk, prompts_of
 from acd.cli.failures import clear_failures
+from acd.cli.ivr_traffic import span_of, traffic_in
 from acd.domain.commands import Command
 from acd.domain.ids import CallId
 from acd.reload import lookup_services
@@ -41,8 +42,6 @@ from ivr.hand_over import (
 )
 from ivr.interpreter import advance, begin
 from ivr.model import (
-    AttachCaller,
-    CallerAttached,
     CallerFacts,
     CallerGone,
     Check,
@@ -50,11 +49,9 @@ from ivr.model import (
     Collect,
     Digits,
     EnterQueue,
-    FindIncident,
     HangUp,
     Identified,
     Identify,
-    IncidentFound,
     Input,
     Lookup,
     LookupResult,
@@ -64,6 +61,18 @@ from ivr.model import (
     Session,
 )
 from ivr.schema import Flow
+from ivr.self_service import (
+    AnswerKept,
+    AttachCaller,
+    CallerAttached,
+    FindIncident,
+    IncidentFound,
+    KeepAnswer,
+    OpenRequest,
+    RecordVoice,
+    RequestOpened,
+    VoiceRecorded,
+)
 from ticketing import api as ticketing
 
 app = typer.Typer(help="Menus: walk through one, draw one.", no_args_is_help=True)
@@ -81,12 +90,19 @@ class Format(StrEnum):
 def graph(
     flow: FlowName,
     form: Annotated[Format, typer.Option("--format", help="svg or mermaid")] = Format.SVG,
+    traffic: Annotated[
+        str, typer.Option("--traffic", help="FROM..TO: arrows as thick as the traffic then: 2026-11-20..2026-11-21")
+    ] = "",
     config: ConfigFile = None,
 ) -> None:
     """The flow as a picture, on standard output."""
     with clear_failures():
-        chosen = _flow_of(load_site(load_settings(config)), flow)
-    typer.echo(pictures.svg(chosen) if form is Format.SVG else pictures.mermaid(chosen), nl=False)
+        site = load_site(load_settings(config))
+        chosen = _flow_of(site, flow)
+        taken = None
+        if traffic:
+            taken = asyncio.run(traffic_in(site, chosen, *span_of(traffic, site.settings.service.zone)))
+    typer.echo(pictures.svg(chosen, taken) if form is Format.SVG else pictures.mermaid(chosen, taken), nl=False)
 
 
 @app.command("try")
@@ -149,6 +165,8 @@ async def _walk(site: Site, flow: Flow, number: str, at: datetime) -> None:
                     given: Input = Identified(known)
                 case FindIncident():
                     given = await _incident_found(step, board, identification)
+                case KeepAnswer() | RecordVoice() | OpenRequest():
+                    given = _served(step)
                 case AttachCaller():
                     typer.echo(f"   would be told when {step.incident_id} is over")
                     given = CallerAttached(True)
@@ -230,6 +248,20 @@ async def _incident_found(
     return IncidentFound(incident.id, incident.title, incident.sentences, board.expected(incident), can_be_told=True)
 
 
+def _served(step: KeepAnswer | RecordVoice | OpenRequest) -> Input:
+    """Nothing is kept of a trial."""
+    match step:
+        case KeepAnswer():
+            typer.echo(f"   would keep {step.measure} = {step.value}")
+            return AnswerKept()
+        case RecordVoice():
+            typer.echo(f"   would record for at most {step.limit.total_seconds():g} s")
+            return VoiceRecorded(True)
+        case OpenRequest():
+            typer.echo(f"   would open a ticket for {step.item}, proof {step.proof}")
+            return RequestOpened(True, "1000015")
+
+
 async def _looked_up(step: Lookup, lookups: Lookups) -> LookupResult:
     typer.echo(f"   asks {step.service}: {step.path}")
     values = await lookups.ask(step.service, step.path, step.into, deadline=step.timeout, tries=step.tries)
@@ -239,7 +271,7 @@ async def _looked_up(step: Lookup, lookups: Lookups) -> LookupResult:
 
 async def _checked(step: Check, identification: Identification | None, site: Site) -> CheckResult:
     what = f"check {step.kind}{'' if step.secret else f' {step.value}'}"
-    if identification is None:
+    if identification is None or step.kind != "ticket_of_caller":
         return CheckResult(await asyncio.to_thread(typer.confirm, f"{what}: does it pass?"))
     passes = await identification.is_their_ticket(step.value)
     typer.echo(f"   {what}: {'passes' if passes else 'does not pass'}")

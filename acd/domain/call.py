@@ -112,6 +112,7 @@ class Call(Struct, frozen=True, kw_only=True):
     language: str = ""
     context: CallerContext = CallerContext()
     ivr_path: tuple[IvrStep, ...] = ()
+    ivr_times: tuple[float, ...] = ()  # seconds from `started_at` at which each step of it began
     flow: str = ""  # of the menus, with the version this caller entered: "hotline@0a1b2c3d4e5f"
     keyed_ticket: str | None = None
     queue: QueueName | None = None

@@ -152,6 +152,27 @@ class DeflectCall(Command, frozen=True, kw_only=True):
     incident_id: str
 
 
+class StartSurvey(Command, frozen=True, kw_only=True):
+    """The talk is over, the caller stays and is asked what they think of it."""
+
+    call_id: CallId
+    flow: str
+
+
+class AnswerSurvey(Command, frozen=True, kw_only=True):
+    """`measure`: csat, nps, resolved or comment, with the value as keyed; of a comment `recorded`."""
+
+    call_id: CallId
+    measure: str
+    value: str
+
+
+class AdoptSurvey(Command, frozen=True, kw_only=True):
+    """A survey that began before this service did, as the desk knows the call: its talk is over."""
+
+    call: Call
+
+
 class KeepKeyedTicket(Command, frozen=True, kw_only=True):
     """The caller keyed this ticket number, and it is theirs."""
 

@@ -106,6 +106,25 @@ class CallDeflected(Event, frozen=True, kw_only=True):
     incident_id: str
 
 
+class SurveyStarted(Event, frozen=True, kw_only=True):
+    call_id: CallId
+    flow: str
+
+
+class SurveyAnswered(Event, frozen=True, kw_only=True):
+    """`measure`: csat, nps, resolved or comment; of a comment the value is `recorded`."""
+
+    call_id: CallId
+    measure: str
+    value: str
+
+
+class SurveyAdopted(Event, frozen=True, kw_only=True):
+    """A survey found under way: the service was restarted meanwhile."""
+
+    call: Call
+
+
 class TicketKeyed(Event, frozen=True, kw_only=True):
     call_id: CallId
     context: CallerContext

@@ -39,6 +39,7 @@ from acd.service.ports import (
     Stage,
     Telephony,
 )
+from acd.service.survey_desk import SurveyDesk, SurveyPlan
 from acd.service.tasks import BackgroundTasks
 from ivr import interpreter
 from ivr.model import EnterQueue, HangUp, PromptRef, Session, Step
@@ -71,6 +72,20 @@ class FlowServices:
     limits: Limits = NO_LIMITS
 
 
+async def call_under_way(services: FlowServices, linkedid: str) -> Call | None:
+    """The call as the desk knows it, if it is not over."""
+    try:
+        async with asyncio.timeout(LOOKUP_LIMIT.total_seconds()):
+            return await services.desk.call_under_way(linkedid)
+    except (DeskError, TimeoutError) as error:
+        log.warning("call_not_adopted", call_id=call_id_of(linkedid), error=type(error).__name__)
+        return None
+
+
+async def _known_before() -> None:
+    """Who calls was asked before the talk."""
+
+
 async def adopt_talk(services: FlowServices, linkedid: str, agent_id: AgentId | None = None) -> None:
     """Know again a talk that began before this service did, if the desk has its call. `agent_id`: who talks, as the
     switch says; without it who the desk says."""
@@ -79,12 +94,7 @@ async def adopt_talk(services: FlowServices, linkedid: str, agent_id: AgentId | 
         if agent_id is not None and known.stage is CallStage.DETACHED:
             services.submit(cmd.AdoptTalk(call=replace(known, agent_id=agent_id)))
         return
-    try:
-        async with asyncio.timeout(LOOKUP_LIMIT.total_seconds()):
-            call = await services.desk.call_under_way(linkedid)
-    except (DeskError, TimeoutError) as error:
-        log.warning("talk_not_adopted", call_id=call_id_of(linkedid), error=type(error).__name__)
-        return
+    call = await call_under_way(services, linkedid)
     if call is not None:
         services.submit(cmd.AdoptTalk(call=replace(call, agent_id=agent_id or call.agent_id)))
 
@@ -113,6 +123,9 @@ class CallFlow:
     async def run(self) -> None:
         """Raises CallerHungUpError or ControlLostError when the session ends before the story does."""
         route = self._services.route_of(self._facts.called_number)
+        if self._facts.stage == Stage.SURVEY:
+            await self._go_on_in_survey(route)
+            return
         if self._facts.was_answered:
             await adopt_talk(self._services, self.linkedid)
             self._start(route)
@@ -332,8 +345,7 @@ class CallFlow:
                 continue  # rejected before the phone rang
             if await self._talked(wish):
                 break
-        self._services.submit(cmd.EndCall(call_id=self.call_id, reason=Reason.AGENT_HUNG_UP))
-        await self._channel.finish()
+        await self._part()
         return None
 
     async def _say_farewell(self, wish: TurnAway) -> None:
@@ -375,6 +387,58 @@ class CallFlow:
             )
         log.debug("ring_ended", status=status, **reservation)
         return False
+
+    # after the talk ------------------------------------------------------------------------------------------
+
+    async def _part(self) -> None:
+        """The agent has hung up: a survey for some callers, and the end."""
+        call = self._services.state.calls.get(self.call_id)
+        survey = SurveyDesk(self._channel, self._services.menus.hotline.surveys, self.call_id)
+        plan = await survey.plan_for(call) if call is not None else None
+        if plan is not None:
+            self._services.submit(cmd.StartSurvey(call_id=self.call_id, flow=plan.flow.name))
+            await self._ask(plan)
+        self._services.submit(cmd.EndCall(call_id=self.call_id, reason=Reason.AGENT_HUNG_UP))
+        await self._channel.finish()
+
+    async def _ask(self, plan: SurveyPlan) -> None:
+        call = self._services.state.calls.get(self.call_id)
+        menu = MenuWalk(self._channel, self._services.menus, self.call_id, self._identification, Stage.SURVEY)
+        known = self._services.tasks.start(_known_before(), "identify_caller")
+        await menu.walk(Route(flow=plan.flow, language=call.language if call else None), known)
+
+    async def _go_on_in_survey(self, route: Route) -> None:
+        """The service was gone in the middle of it. Whatever cannot be taken up is left: the talk is long over."""
+        found = None
+        if self.call_id not in self._services.state.calls:
+            found = await call_under_way(self._services, self.linkedid)
+            if found is not None:
+                self._services.submit(cmd.AdoptSurvey(call=found))
+        call = self._services.state.calls.get(self.call_id)
+        if call is None:
+            await self._channel.finish()
+            return
+        self._start(route)
+        plan = self._services.menus.hotline.surveys.plan_of(call.queue or "", call.called_number)
+        try:
+            if plan is not None:
+                await self._ask(plan)
+        finally:
+            if found is not None:
+                self._services.tasks.start(self._settle(found), "settle_call")
+        self._services.submit(cmd.EndCall(call_id=self.call_id, reason=Reason.AGENT_HUNG_UP))
+        await self._channel.finish()
+
+    async def _settle(self, call: Call) -> None:
+        """Its agent's wrap-up may have died with the service."""
+        try:
+            unsettled = await self._services.desk.unsettled_calls(call.started_at)
+        except DeskError as error:
+            log.warning("call_not_settled", call_id=self.call_id, error=str(error))
+            return
+        for known in unsettled:
+            if known.linkedid == self.linkedid:
+                self._services.submit(cmd.SettleCall(call=known))
 
     async def _end_after_talk(self) -> None:
         """An agent spoke to this caller and hung up while no service looked on."""

@@ -100,9 +100,9 @@ class HandOverDesk:
         name = f"{self._channel.facts.linkedid}-{self._messages}.wav"
         self._recorded = (name, step.queue)
         path = await self._services.messages.place_for(name)
-        if not await self._channel.record(path, step.limit, step.silence):
-            self._recorded = None
-            return MessageRecorded(False)
+        said = await self._channel.record(path, limit=step.limit, silence=step.silence)
+        if not said.length and said.key:  # the key that cut the prompt short
+            await self._channel.record(path, limit=step.limit, silence=step.silence)
         is_there = await self._services.messages.kept(name) is not None
         if not is_there:
             self._recorded = None

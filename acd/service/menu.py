@@ -23,7 +23,6 @@ from ivr import interpreter
 from ivr.errors import SessionStateError
 from ivr.hand_over import HandOver
 from ivr.model import (
-    AttachCaller,
     CallerFacts,
     CallerGone,
     Check,
@@ -31,7 +30,6 @@ from ivr.model import (
     Collect,
     Digits,
     EnterQueue,
-    FindIncident,
     HangUp,
     Identified,
     Identify,
@@ -44,12 +42,14 @@ from ivr.model import (
     Session,
     Step,
 )
+from ivr.nodes.request import PIN_CHECK
 from ivr.schema import Flow
+from ivr.self_service import AttachCaller, FindIncident, KeepAnswer, OpenRequest, RecordVoice, SelfService
 from routing.model import Requirements, canonical
 
 log = structlog.get_logger(__name__)
 
-Performed: TypeAlias = Play | Collect | Check | Identify | Lookup | FindIncident | AttachCaller | HandOver
+Performed: TypeAlias = Play | Collect | Check | Identify | Lookup | SelfService | HandOver
 SPEAK_LIMIT = timedelta(seconds=1.5)  # a value not synthesised by then is left out, or said another way
 
 
@@ -90,13 +90,19 @@ class MenuWalk:
     """One caller's way. `identified` ends when the desk has said who calls."""
 
     def __init__(
-        self, channel: CallerChannel, services: MenuServices, call_id: CallId, identification: Identification
+        self,
+        channel: CallerChannel,
+        services: MenuServices,
+        call_id: CallId,
+        identification: Identification,
+        stage: str = Stage.IVR,
     ) -> None:
         self._channel = channel
+        self._stage = stage
         self._services = services
         self._call_id = call_id
         self._identification = identification
-        self._hotline = HotlineSteps(services.hotline, call_id, channel.facts.linkedid, identification)
+        self._hotline = HotlineSteps(channel, services.hotline, call_id, identification)
         self._hand_over = HandOverDesk(channel, services.hand_over, call_id, lambda: identification.caller)
         self._until: asyncio.Future[None] | None = None  # what ends a walk of one who waits
         self._asked: tuple[int | None, Requirements] = (None, ())  # priority and skills, so far
@@ -111,7 +117,7 @@ class MenuWalk:
         """To the end of the menus. `sent_on`: by a queue, into this one. Raises CallerHungUpError, ControlLostError."""
         session, step = self._enter(route) if sent_on is None else self._go_on(route, sent_on)
         try:
-            await self._channel.set_state(stage=Stage.IVR, ivr_session=interpreter.dump(session))
+            await self._channel.set_state(stage=self._stage, ivr_session=interpreter.dump(session))
             if self._channel.facts.stage or sent_on is not None:
                 await self._channel.stop_music()  # the dialplan's, played while no service was there, or the queue's
             while True:
@@ -200,12 +206,8 @@ class MenuWalk:
                 await identified
                 facts = self._identification.facts(self._began_at, self._services.zone)
                 return Identified(facts | {"active_major_incident": self._hotline.has_active_incident(step.services)})
-            case FindIncident():
-                if self._services.hotline.board.needs_site:
-                    await identified
-                return self._hotline.find_incident(step, language)
-            case AttachCaller():
-                return await self._hotline.attach(step, language)
+            case FindIncident() | AttachCaller() | KeepAnswer() | RecordVoice() | OpenRequest():
+                return await self._hotline.perform(step, language, identified)
             case Lookup():
                 values = await self._services.lookups.ask(
                     step.service, step.path, step.into, deadline=step.timeout, tries=step.tries
@@ -232,6 +234,8 @@ class MenuWalk:
         return Digits(keyed.digits, "complete" if keyed.is_complete else "timeout")
 
     async def _checked(self, step: Check) -> CheckResult:
+        if step.kind == PIN_CHECK:
+            return await self._hotline.check_pin(step.value)
         if step.kind != "ticket_of_caller":
             log.error("unknown_ivr_check", kind=step.kind)
             return CheckResult(False)

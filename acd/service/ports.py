@@ -110,6 +110,7 @@ class Stage:
     IVR = "ivr"
     WAITING = "waiting"
     AGENT_FIRST = "agent_first"  # an agent's own channel, to be joined to a far end
+    SURVEY = "survey"  # the talk is over, the agent gone
 
 
 class DialStatus(StrEnum):
@@ -127,6 +128,14 @@ class Keyed:
 
     digits: str
     is_complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a caller said, without a silence behind it. `key`: the one that ended it, "" for silence or time."""
+
+    length: timedelta
+    key: str = ""
 
 
 class CallerChannel(ABC):
@@ -170,6 +179,12 @@ class CallerChannel(ABC):
         alone.
         """
 
+    @abstractmethod
+    async def record(self, path: str, *, limit: timedelta, silence: timedelta) -> Recorded:
+        """A tone, then what the caller says, into `path` (absolute, without extension; WAV) until a key, so long a
+        silence, or the limit. A key pressed before ends it at once, with nothing recorded. A caller who hangs up has
+        said it: what was recorded is there."""
+
     def key_pressed(self, key: str) -> None:  # noqa: B027  # a channel may hear keys by itself
         """The switch heard a key, whatever runs on the channel. Each is told once, in order."""
 
@@ -193,11 +208,6 @@ class CallerChannel(ABC):
     ) -> DialStatus:
         """Ring somebody who is no agent, for `limit` at most, and stay until it is over, as `dial` does. The caller
         hears what the other side sends. `keep_status`: a channel that comes again after it has been answered."""
-
-    @abstractmethod
-    async def record(self, path: str, limit: timedelta, silence: timedelta) -> bool:
-        """Beep, and record what is said into the WAV file `path` (without extension) until a key, `silence` or
-        `limit`. False: nothing could be recorded. One who hangs up meanwhile has been recorded."""
 
     def heard_answer(self) -> None:  # noqa: B027  # a hint: those who have no use for it leave it
         """The switch says that the phone now dialled has been answered: nobody need ask how the ringing ended."""

@@ -19,6 +19,7 @@ from acd.web.rate_limit import LogInLimiter
 from acd.web.routes import (
     agents,
     drafts,
+    hotline,
     incidents,
     menus,
     outgoing,
@@ -47,6 +48,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *queues.ENDPOINTS,
     *menus.ENDPOINTS,
     *incidents.ENDPOINTS,
+    *hotline.ENDPOINTS,
     *tickets.ENDPOINTS,
     *records.ENDPOINTS,
 )

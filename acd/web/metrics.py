@@ -50,6 +50,12 @@ class Metrics:
             ["to_qualify"],
             registry=self.registry,
         )
+        self.survey_answers = Counter(
+            "guichet_survey_answers",
+            "What callers said after the talk, by measure (csat, nps, resolved, comment) and value",
+            ["measure", "value"],
+            registry=self.registry,
+        )
         self.deflected = Counter(
             "guichet_calls_deflected",
             "Callers who heard of a major incident and will be told when it is over",
@@ -106,6 +112,8 @@ class Metrics:
                     self.reservations.labels("rescinded").inc()
                 case ev.ReservationCanceled():
                     self.reservations.labels("canceled").inc()
+                case ev.SurveyAnswered(measure=measure, value=value):
+                    self.survey_answers.labels(measure, value).inc()
                 case ev.CallDeflected():
                     self.deflected.inc()
                 case ev.TicketCommitted(to_qualify=to_qualify):

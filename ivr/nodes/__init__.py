@@ -19,9 +19,11 @@ from ivr.nodes.language import ChooseLanguage
 from ivr.nodes.lookup import AskService
 from ivr.nodes.menu import Menu
 from ivr.nodes.queue import Queue
+from ivr.nodes.request import MakeRequest
 from ivr.nodes.say import Say
 from ivr.nodes.speak_ticket import SpeakTicket
 from ivr.nodes.subflow import CallFlow, Return
+from ivr.nodes.survey import AskSurvey
 from ivr.nodes.transfer import TransferCall
 from ivr.nodes.voicemail import LeaveMessage
 
@@ -36,6 +38,8 @@ AnyNode = Annotated[
     | AskService
     | SpeakTicket
     | Announce
+    | MakeRequest
+    | AskSurvey
     | CallFlow
     | Return
     | Goto
@@ -51,6 +55,7 @@ __all__ = [
     "Announce",
     "AnyNode",
     "AskService",
+    "AskSurvey",
     "Asking",
     "Assign",
     "CallFlow",
@@ -62,6 +67,7 @@ __all__ = [
     "Goto",
     "Hours",
     "LeaveMessage",
+    "MakeRequest",
     "Menu",
     "Node",
     "OfferCallback",

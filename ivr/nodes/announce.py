@@ -29,11 +29,7 @@ from ivr.model import (
     INCIDENT_EXPECTED,
     INCIDENT_TITLE,
     MAX_KEYS,
-    AttachCaller,
-    CallerAttached,
     Digits,
-    FindIncident,
-    IncidentFound,
     Input,
     Play,
     Played,
@@ -42,6 +38,7 @@ from ivr.model import (
     noted,
 )
 from ivr.nodes.base import Asking, Exit, Move, Name, Prompt, Retry, Said, keyed, refs
+from ivr.self_service import AttachCaller, CallerAttached, FindIncident, IncidentFound
 
 SERVICE: Final = "service"  # the attribute that says what the caller rings about
 

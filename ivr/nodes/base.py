@@ -126,6 +126,10 @@ class Node(Part):
         """The caller arrives; `session` is already clean for this node."""
         return session, None
 
+    def hides_value(self, session: Session) -> bool:
+        """Whether `session.value` is a secret now, which must not be written on the channel."""
+        return False
+
     def receive(self, session: Session, given: Input) -> Move:
         """An input while the caller is here. One that does not belong here changes nothing."""
         return session, None

@@ -66,6 +66,9 @@ class CollectDigits(Asking):
     def assigns(self) -> Mapping[str, Kind]:
         return dict.fromkeys((self.into, *LEARNT.get(self.check or "", ())), Kind.TEXT)
 
+    def hides_value(self, session: Session) -> bool:
+        return self.secret
+
     def step(self, session: Session) -> Step:
         if session.phase == _CHECKING and self.check is not None:
             return Check(self.check, session.value, self.secret)

@@ -26,6 +26,7 @@ from acd.service.ports import (
     LegAnswered,
     LegRinging,
     LiveChannels,
+    Recorded,
     Telephony,
     TelephonyError,
     TelephonyFact,
@@ -127,14 +128,14 @@ class FakeChannel(CallerChannel):
         self.state: dict[str, str] = {}
         self.heard: list[str] = []
         self.sound_times: dict[str, timedelta] = {}
+        self.speech = _NO_TIME
+        self.recorded: list[str] = []
         self.has_music = False
         self.dialled: list[str] = []
         self.phones: dict[str, DialStatus] = {}  # those that end a ring by themselves
         self.leg: str | None = None  # the extension that rings or talks; it goes on when control is lost
         self.is_answered = False  # the phone dialled last
         self.is_finished = False
-        self.recorded: list[str] = []
-        self.speaks_for = timedelta(0)  # into a recording
         self.shown = ""  # to whom it called out last
         self._until: asyncio.Future[None] | None = None  # what cuts the sounds that play now
         self.turned_away: str | None = None
@@ -285,6 +286,18 @@ class FakeChannel(CallerChannel):
         finally:
             self._ahead, self._pressed = deque(key for key in self._pressed if key), None
 
+    async def record(self, path: str, *, limit: timedelta, silence: timedelta) -> Recorded:
+        """What the caller says is what the test has put into `speech`: so long, until a key, silence or the limit."""
+        self._check()
+        if self._ahead:
+            return Recorded(_NO_TIME, self._ahead.popleft())
+        self.recorded.append(path)
+        length = min(self.speech, limit)
+        self._key_came = asyncio.get_running_loop().create_future()
+        if length:
+            await self._happens_within(length, self._key_came)
+        return Recorded(length, self._ahead.popleft() if self._ahead else "")
+
     async def start_music(self) -> None:
         self._check()
         self.has_music = True
@@ -315,13 +328,6 @@ class FakeChannel(CallerChannel):
             return await self.idle_until(self._ring)
         finally:
             self._ring = None
-
-    async def record(self, path: str, limit: timedelta, silence: timedelta) -> bool:
-        self._check()
-        self.heard.append("beep")
-        self.recorded.append(path)
-        await self._happens_within(min(self.speaks_for, limit), asyncio.get_running_loop().create_future())
-        return True
 
     async def dial_out(
         self, to: FarEnd, limit: timedelta, *, detect_machines: bool = False, keep_status: bool = False

@@ -174,6 +174,10 @@ class Screen:
         async with self._http.post(path, json={} if body is None else body) as response:
             return Answer(response.status, None if response.status == 204 else await response.json())
 
+    async def put(self, path: str, body: object) -> int:
+        async with self._http.put(path, json=body) as response:
+            return response.status
+
     async def order(self, what: str, **body: object) -> dict[str, Any]:
         """An agent's order; it must be carried out."""
         answer = await self.post(f"/api/v1/agents/me/{what}", body)

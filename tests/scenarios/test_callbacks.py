@@ -283,7 +283,7 @@ async def test_a_message_is_recorded_reviewed_and_dealt_with(tmp_path: Path) -> 
         for key in ("3", "2", "1"):
             channel.key(key)
         await w.settle()
-        assert channel.heard == ["Bonjour", "Parlez", "beep", "Envoyer ?", "beep", "Envoyer ?", "Merci"]
+        assert channel.heard == ["Bonjour", "Parlez", "Envoyer ?", "Envoyer ?", "Merci"]
         assert channel.recorded == ["/voicemail/1.1-1", "/voicemail/1.1-2"]
         (kept,) = w.core.engine.state.calls.values()
         assert (kept.kind, kept.message.name if kept.message else "") == (CallKind.VOICEMAIL, "1.1-2.wav")
@@ -305,7 +305,7 @@ async def test_a_message_is_recorded_reviewed_and_dealt_with(tmp_path: Path) -> 
 async def test_who_hangs_up_while_speaking_has_left_a_message(tmp_path: Path) -> None:
     async with house(tmp_path) as w:
         channel = w.caller("1.1", FIRST)
-        channel.speaks_for = timedelta(hours=1)
+        channel.speech = timedelta(hours=1)
         channel.key("3")
         await w.settle()
         channel.hang_up()

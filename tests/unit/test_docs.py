@@ -229,6 +229,8 @@ WHOLE = (
     "queues.<>.reserve.<>.",
     "queues.<>.callback.<>.",
     "queues.<>.announce.<>.",
+    "queues.<>.survey.<>.",
+    "numbers.<>.survey.<>.",
     "queues.<>.priorities.<>.",
     "routing.priorities.<>.",
     "calendars.<>.holidays.<>.",

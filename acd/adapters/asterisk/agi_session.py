@@ -285,12 +285,6 @@ class AgiSession:
         words = ("STREAM", "FILE", path, interrupt_digits, str(offset))
         return _digit(words, await self._do(*words, deadline=self._media_deadline))
 
-    async def record_file(self, path: str, limit: timedelta, silence: timedelta) -> None:
-        """RECORD FILE with a beep, as WAV; ends with any key, after `silence`, or at `limit`."""
-        words = ("RECORD", "FILE", path, "wav", ALL_DIGITS, _milliseconds(limit), "0", "BEEP")
-        seconds = max(1, round(silence.total_seconds()))
-        await self._do(*words, f"s={seconds}", deadline=limit + self._media_deadline)
-
     async def wait_for_digit(self, timeout: timedelta) -> str:
         """The next digit, or "" when `timeout` ran out."""
         deadline = timeout + self._command_deadline
@@ -319,6 +313,15 @@ class AgiSession:
         words = ("GET", "DATA", prompt, _milliseconds(timeout), str(wanted))
         reply = await self._do(*words, deadline=self._media_deadline + timeout * (wanted + 1))
         return GetData(keyed + reply.result, timed_out=reply.data == "timeout")
+
+    async def record_file(self, path: str, limit: timedelta, silence: timedelta) -> tuple[str, timedelta]:
+        """A beep, then what is heard into `path`.wav until any key, so long a silence, or the limit: the key, or "",
+        and the length without that silence."""
+        seconds = max(1, round(silence.total_seconds()))
+        words = ("RECORD", "FILE", path, "wav", ALL_DIGITS, _milliseconds(limit), "0", "BEEP", f"s={seconds}")
+        reply = await self._do(*words, deadline=limit + self._media_deadline)
+        samples = int(reply.fields.get("endpos") or 0)
+        return _digit(words, reply), timedelta(seconds=max(0, samples) / 8000)
 
     async def set_music(self, on: bool, klass: str = "") -> None:
         """SET MUSIC: music on hold while no command runs. An unknown class is Asterisk's warning, not an error."""

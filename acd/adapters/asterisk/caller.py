@@ -21,7 +21,15 @@ from acd.adapters.asterisk.fastagi import (
 )
 from acd.adapters.asterisk.keys import KeyBuffer
 from acd.domain.outgoing import FarEnd
-from acd.service.ports import CallerChannel, CallerHungUpError, ChannelFacts, ControlLostError, DialStatus, Keyed
+from acd.service.ports import (
+    CallerChannel,
+    CallerHungUpError,
+    ChannelFacts,
+    ControlLostError,
+    DialStatus,
+    Keyed,
+    Recorded,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -160,6 +168,13 @@ class AgiCallerChannel(CallerChannel):
                 key = await self._next_key(digit_timeout)
             return Keyed(digits, is_complete=False)
 
+    async def record(self, path: str, *, limit: timedelta, silence: timedelta) -> Recorded:
+        with self._call_errors():
+            if key := self._keys.take():
+                return Recorded(timedelta(0), key)
+            key, length = await self._session.record_file(path, limit, silence)
+            return Recorded(length, self._keys.returned(key) if key else "")
+
     def _first_ahead(self) -> str:
         """Who is asked for six digits and hash often keys the hash although six were enough."""
         spare, self._spare_terminator = self._spare_terminator, ""
@@ -272,15 +287,6 @@ class AgiCallerChannel(CallerChannel):
 
     def heard_answer(self) -> None:
         self._is_answered = True
-
-    async def record(self, path: str, limit: timedelta, silence: timedelta) -> bool:
-        with self._call_errors():
-            try:
-                await self._session.record_file(path, limit, silence)
-            except AgiCommandError as error:
-                log.warning("message_not_recorded", error=str(error))
-                return False
-        return True
 
     async def finish(self) -> None:
         with self._call_errors():

@@ -60,12 +60,16 @@ def _caller_identified(state: State, event: ev.CallerIdentified) -> None:
 
 
 def _ivr_path_recorded(state: State, event: ev.IvrPathRecorded) -> None:
+    call = state.calls[event.call_id]
+    began = max(0.0, round((event.at - call.started_at).total_seconds(), 1))
+    known = call.ivr_times[: len(event.path)]
     state.replace_call(
         event.call_id,
         event.at,
         stage=CallStage.IVR,
         is_controlled=True,
         ivr_path=event.path,
+        ivr_times=(*known, *[began] * (len(event.path) - len(known))),
         language=event.language,
         flow=f"{event.flow}@{event.flow_version}" if event.flow else "",
     )

@@ -2,6 +2,7 @@ import { html, render, useEffect, useReducer } from "./vendor/htm-preact-standal
 import { openSession } from "./api.js";
 import { connect } from "./connection.js";
 import { Incidents } from "./incidents.js";
+import { Surveys } from "./surveys.js";
 import { HealthBar } from "./health.js";
 import { Clock, ConnectionBar, reasonText, StateBadge, TopBar, useNow } from "./parts.js";
 import { asClock, asPercent, initialSupervisor, reduceSupervisor, secondsSince } from "./state.js";
@@ -21,6 +22,7 @@ function SupervisorPage({ user }) {
       <${Queues} queues=${state.queues} now=${now} />
       <${Agents} agents=${state.agents} queues=${state.queues} now=${now} />
       <${Incidents} />
+      <${Surveys} queues=${state.queues} />
     </main>
   `;
 }

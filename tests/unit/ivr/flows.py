@@ -8,17 +8,16 @@ from typing import Any
 from hypothesis import strategies as st
 
 from ivr.model import (
-    CallerAttached,
     CallerFacts,
     CallerGone,
     CheckResult,
     Digits,
     Identified,
-    IncidentFound,
     Input,
     LookupResult,
     Played,
 )
+from ivr.self_service import AnswerKept, CallerAttached, IncidentFound, RequestOpened, VoiceRecorded
 
 LANGUAGES = ["fr", "en", "de"]
 NAMES = [f"n{index}" for index in range(8)]
@@ -137,6 +136,17 @@ def _node(languages: list[str], targets: st.SearchStrategy[str]) -> st.SearchStr
             {**asking, "offer": _prompt(languages), "on_attached": targets, "next": targets},
             {"key": st.sampled_from(["1", "9", "*"]), "barge_in": st.booleans()},
         ),
+        kind(
+            "survey",
+            {**asking, "measure": st.sampled_from(["csat", "nps", "resolved", "comment"]), "next": targets},
+            retries,
+        ),
+        kind(
+            "request",
+            {**asking, "item": st.just("reset"), "proof": st.sampled_from(["pin", "callback"])}
+            | {"opened": targets, "failed": targets},
+            retries,
+        ),
         kind("call", {"flow": st.sampled_from(["inner", "gone"]), "next": targets}, {"results": st.just({})}),
         kind("return", {}),
         kind("queue", {"queue": st.just("support")}, {"priority": st.integers(0, 9), "skills": skills}),
@@ -190,6 +200,9 @@ def inputs() -> st.SearchStrategy[Input]:
             st.booleans(),
         ),
         st.builds(CallerAttached, st.booleans()),
+        st.just(AnswerKept()),
+        st.builds(VoiceRecorded, st.booleans()),
+        st.builds(RequestOpened, st.booleans(), st.text(max_size=9)),
         st.just(CallerGone()),
     )
 

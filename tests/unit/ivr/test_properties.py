@@ -21,11 +21,9 @@ from ivr.model import (
     Collect,
     Digits,
     EnterQueue,
-    FindIncident,
     HangUp,
     Identified,
     Identify,
-    IncidentFound,
     Input,
     Lookup,
     LookupResult,
@@ -36,6 +34,16 @@ from ivr.model import (
 )
 from ivr.nodes import ChooseLanguage
 from ivr.schema import Flow, link
+from ivr.self_service import (
+    AnswerKept,
+    FindIncident,
+    IncidentFound,
+    KeepAnswer,
+    OpenRequest,
+    RecordVoice,
+    RequestOpened,
+    VoiceRecorded,
+)
 from ivr.source import Source, load
 from ivr.validate import Known, check_flow, load_flow
 from tests.unit.ivr.flows import LANGUAGES, facts, flows, inputs, instants
@@ -181,6 +189,12 @@ def _silent(step: Step) -> Input:
             return Identified({})
         case Lookup():
             return LookupResult(False)
+        case KeepAnswer():
+            return AnswerKept()
+        case RecordVoice():
+            return VoiceRecorded(False)
+        case OpenRequest():
+            return RequestOpened(True, "1042")
         case FindIncident():
             return IncidentFound("incident_1", "title", can_be_told=True)
         case _:

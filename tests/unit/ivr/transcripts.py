@@ -7,6 +7,8 @@
 > known vip open_tickets=3 site=Lyon              what the desk says (a word alone: yes)
 > found name=value ...  > failed                  the answer to a lookup
 > incident id=i1 fr=Une_panne at=2026-... tell=1  an incident that concerns them (`incident` alone: none)
+> kept | recorded | nothing said                  answers of a survey
+> opened 1042 | not opened | locked               a request, and a PIN too often wrong
 > attached | not attached                         whether they will be told
 > joined done           a transfer, and what came of it
 @ 2026-12-25T10:00+01:00                          from now on it is that time
@@ -30,8 +32,6 @@ from ivr.hand_over import (
 )
 from ivr.interpreter import advance, begin, dump, resume, step_of
 from ivr.model import (
-    AttachCaller,
-    CallerAttached,
     CallerFacts,
     CallerGone,
     Check,
@@ -39,11 +39,9 @@ from ivr.model import (
     Collect,
     Digits,
     EnterQueue,
-    FindIncident,
     HangUp,
     Identified,
     Identify,
-    IncidentFound,
     Input,
     Lookup,
     LookupResult,
@@ -54,6 +52,18 @@ from ivr.model import (
     Step,
 )
 from ivr.schema import Flow
+from ivr.self_service import (
+    AnswerKept,
+    AttachCaller,
+    CallerAttached,
+    FindIncident,
+    IncidentFound,
+    KeepAnswer,
+    OpenRequest,
+    RecordVoice,
+    RequestOpened,
+    VoiceRecorded,
+)
 
 _WORDS: dict[str, Input] = {
     "silence": Digits("", "timeout"),
@@ -63,13 +73,18 @@ _WORDS: dict[str, Input] = {
     "played": Played(),
     "failed": LookupResult(False),
     "gone": CallerGone(),
-    "recorded": MessageRecorded(True),
-    "not recorded": MessageRecorded(False),
-    "kept": MessageKept(True),
-    "not kept": MessageKept(False),
+    "message recorded": MessageRecorded(True),
+    "no message": MessageRecorded(False),
+    "message kept": MessageKept(True),
+    "message not kept": MessageKept(False),
     "booked": CallbackBooked(True),
     "refused": CallbackBooked(False),
     "attached": CallerAttached(True),
+    "kept": AnswerKept(),
+    "recorded": VoiceRecorded(True),
+    "nothing said": VoiceRecorded(False),
+    "not opened": RequestOpened(False),
+    "locked": CheckResult(False, attributes={"verdict": "locked"}),
     "not attached": CallerAttached(False),
 }
 
@@ -91,6 +106,8 @@ def walk(
         if mark != ">":
             continue
         again = resume(flow, dump(session), facts)
+        if isinstance(step, Check) and step.secret:
+            again = session  # a secret is not on the channel: it would be asked for again
         if not session.is_identified:  # that and the time are asked again
             assert step_of(again) == step or session.at is not None
         session = replace(again, at=session.at, facts=session.facts, is_identified=session.is_identified)
@@ -109,6 +126,8 @@ def input_of(act: str) -> Input:
         return CheckResult(True, act.removeprefix("ok "))
     if act.startswith("known"):
         return Identified(dict(_fact(word) for word in act.split()[1:]))
+    if act.startswith("opened "):
+        return RequestOpened(True, act.removeprefix("opened "))
     if act.startswith("incident"):
         return _incident(dict(word.split("=", 1) for word in act.split()[1:]))
     if act.startswith("found"):
@@ -142,6 +161,12 @@ def written(step: Step) -> str:
             return f"collect {step.max_digits}{firm}{until}{wait}{secret}: {_prompts(step.prompts)}"
         case Check():
             return f"check {step.kind} {'secret' if step.secret else step.value}"
+        case KeepAnswer():
+            return f"keep {step.measure} {step.value}"
+        case RecordVoice():
+            return f"record {step.name} {step.limit.total_seconds():g}s, silence {step.silence.total_seconds():g}s"
+        case OpenRequest():
+            return f"open {step.item} proof {step.proof} {dict(step.attributes)}"
         case FindIncident():
             return f"find an incident{' of ' + ', '.join(step.services) if step.services else ''}"
         case AttachCaller():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -10,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from acd.cli import app
+from ticketing import api as ticketing
 
 SITE = """\
 service: {{data_dir: {folder}}}
@@ -101,3 +104,52 @@ def test_svg(site: Path) -> None:
     picture = ElementTree.fromstring(said)  # noqa: S314  # made by ourselves a moment ago
     texts = {text.text for text in picture.iter("{http://www.w3.org/2000/svg}text")}
     assert {"opening", "closed", "who", "number", "people", "bye", "hours office", "vip"} <= texts
+
+
+async def _record(folder: Path, *records: ticketing.InteractionRecord) -> None:
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    async with (
+        await ticketing.open_database(f"sqlite:///{folder / 'guichet.db'}") as database,
+        ticketing.open_desk(database, lambda: now) as desk,
+    ):
+        await desk.record_interactions(records)
+
+
+def _call(linkedid: str, started_at: datetime, *path: str) -> ticketing.InteractionRecord:
+    return ticketing.InteractionRecord(
+        linkedid=linkedid,
+        as_of=started_at,
+        flow="desk@0a1b2c3d4e5f",
+        ivr_path=path,
+        ivr_times=tuple(float(index) for index in range(len(path))),
+        started_at=started_at,
+        ended_at=started_at + timedelta(seconds=9),
+    )
+
+
+def test_the_traffic_of_a_day_on_the_picture(site: Path) -> None:
+    noon = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+    calls = [
+        _call("1.1", noon, "opening", "who", "number:12", "bye"),
+        _call("2.1", noon, "opening", "who", "number"),
+        _call("3.1", noon, "opening", "who", "people"),
+        _call("4.1", noon - timedelta(days=1), "opening", "closed", "bye"),
+        _call("5.1", noon + timedelta(days=1), "opening", "closed", "bye"),
+    ]
+    asyncio.run(_record(site.parent, *calls))
+    code, text = run(site, "graph", "desk", "--format", "mermaid", "--traffic", "2026-11-20")
+    assert code == 0, text
+    assert 'n_opening -->|"open: 3"| n_who' in text
+    assert "2 in, 1 gone" in text
+    code, text = run(site, "graph", "desk", "--format", "mermaid", "--traffic", "2026-11-19..2026-11-20T12:30+00:00")
+    assert 'n_opening -->|"closed: 1"| n_closed' in text
+    code, text = run(site, "graph", "desk", "--traffic", "2026-11-01..2026-11-30")
+    assert (code, ElementTree.fromstring(text).tag.endswith("svg")) == (0, True)  # noqa: S314  # our own
+    assert "open: 3" in text
+
+
+@pytest.mark.parametrize("span", ["yesterday", "2026-11-20..", "2026-11-21..2026-11-20", "2026-13-01"])
+def test_a_span_that_is_none(site: Path, span: str) -> None:
+    code, said = run(site, "graph", "desk", "--traffic", span)
+    assert code == 2
+    assert "--traffic" in said

@@ -159,7 +159,8 @@ async def test_every_route_asks_for_session_and_role(browse: Browse, endpoint: o
     assert isinstance(endpoint, type(ENDPOINTS[0]))
     browser = await browse(user)
     known = {"number": "1000012", "call_id": "call_1.1", "agent_id": "agent_bob", "queue": "orders"}
-    path = endpoint.path.format(**known, incident_id="incident_1", linkedid="1.1", recording_id="rec_1.1_1")
+    known |= {"incident_id": "incident_1", "linkedid": "1.1", "contact_id": "contact_1", "recording_id": "rec_1.1_1"}
+    path = endpoint.path.format(**known)
     status, _ = await browser.send(endpoint.method, path)
     if endpoint.access is None:
         assert status == 400  # open to all, and a body is missing
