@@ -24,6 +24,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from acd.adapters.asterisk import dialplan
 from acd.adapters.asterisk.ami import AmiAddress, AmiLoginRefusedError, AmiUnreachableError
 from acd.adapters.asterisk.caller import AgiCallerChannel
 from acd.adapters.asterisk.fastagi import AgiSession, FastAgiServer
@@ -77,7 +78,7 @@ from acd.service.ports import (
     Timers,
     User,
 )
-from acd.service.restore import journal_keeper, take_up
+from acd.service.restore import check_past, journal_keeper, take_up
 from acd.service.screens import ScheduleFlush, Screens
 from acd.service.supervision import Supervision
 from acd.service.survey_desk import SurveyServices
@@ -136,7 +137,9 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
     screens = Screens(engine.state, statistics, ports.clock, ports.schedule)
     writer = DeskWriter(ports.desk, dispatcher.submit, ports.journal.took)
     ivr_figures = IvrFigures()
-    memory = Memory({"state": StateFold(engine), "statistics": statistics, "ivr_figures": ivr_figures})
+    memory = Memory()
+    for name, fold in (("state", StateFold(engine)), ("statistics", statistics), ("ivr_figures", ivr_figures)):
+        memory.join(name, fold)
     site = live.site
     timers = ports.timers(ports.clock, dispatcher.submit)
     incidents = IncidentBoard(
@@ -206,6 +209,9 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
     dispatcher.carry_out(fx.StopRinging, switchboard.stop_ringing)
     dispatcher.carry_out(fx.CallAgentFirst, switchboard.agent_first.call_agent)
     dispatcher.carry_out(fx.Announce, switchboard.announce)
+    dispatcher.carry_out(fx.ArrangeTalk, switchboard.arrange)
+    dispatcher.carry_out(fx.MuteAgent, switchboard.mute)
+    dispatcher.carry_out(fx.PlayDigits, switchboard.play_digits)
     dispatcher.carry_out(fx.StartTimer, lambda wish: timers.start(wish.key, wish.due_at, wish.command))
     dispatcher.carry_out(fx.CancelTimer, lambda wish: timers.cancel(wish.key))
     dispatcher.carry_out(fx.RecordInteraction, writer.record)
@@ -275,6 +281,7 @@ async def open_guichet(
     started_at = clock.now()
     async with AsyncExitStack() as stack:
         kept = await stack.enter_async_context(open_kept_journal(settings, clock))
+        check_past(kept.past)
         tasks = await stack.enter_async_context(BackgroundTasks())
         database = await stack.enter_async_context(await ticketing.open_database(settings.database_url))
         desk = await stack.enter_async_context(ticketing.open_desk(database, clock.now))
@@ -314,6 +321,7 @@ async def open_guichet(
             open_records(
                 live,
                 dispatcher=core.dispatcher,
+                memory=core.memory,
                 database=database,
                 link=telephony.link,
                 clock=clock,
@@ -369,6 +377,7 @@ async def open_guichet(
                 readiness=lambda: _problems(core, telephony, journal, kept),
                 metrics=metrics,
                 ivr_figures=core.ivr_figures,
+                flow_names=lambda: live.site.in_use,
                 records=records.access,
                 hotline=hotline,
                 incidents=core.incidents,
@@ -485,7 +494,9 @@ def _agi_server(
         tasks.start(_stopped(telephony, linkedid), "stop_playing")
 
     async def take(session: AgiSession) -> None:
-        await core.switchboard.take_call(AgiCallerChannel(session, asterisk.music_class, stop_playing))
+        channel = AgiCallerChannel(session, asterisk.music_class, stop_playing)
+        is_leg = session.script == dialplan.DESK_SCRIPT
+        await (core.switchboard.take_leg(channel) if is_leg else core.switchboard.take_call(channel))
 
     return FastAgiServer(asterisk.fastagi.host, asterisk.fastagi.port, take, token=secrets.agi_token)
 

@@ -176,6 +176,7 @@ class QueueSettings(Section):
     announce: AnnounceSettings | None = None
     ring_back_seconds: Seconds = timedelta(0)
     caller_number: PresentedNumber | None = None
+    pick_up: bool = False  # agents may take a waiting call by hand
     survey: SurveySettings | None = None  # after the talk
     recording: QueueRecordingSettings = QueueRecordingSettings()
     wrap_up: WrapUpSettings = WrapUpSettings()

@@ -19,6 +19,7 @@ from acd.domain import effects as fx
 from acd.domain.segments import SegmentBook
 from acd.service.audit import AuditLog, Deed, audited
 from acd.service.dispatcher import Dispatcher
+from acd.service.memory import Memory
 from acd.service.ports import Clock
 from acd.service.record_writer import RecordWriter
 from acd.service.recordings import Patience, RecordingRules, Recordings, RecordingServices
@@ -56,10 +57,15 @@ class Records:
     access: RecordAccess  # for the web
 
 
-def build_records(dispatcher: Dispatcher, ports: RecordPorts) -> Records:
-    """Wire it. Nothing runs yet but what the caller starts: `writer.run()`, `recordings.keep_order()`."""
+def build_records(dispatcher: Dispatcher, ports: RecordPorts, memory: Memory | None = None) -> Records:
+    """Wire it. What was under way before a restart is known again from `memory`.
+
+    Nothing runs yet but what the caller starts: `writer.run()`, `recordings.keep_order()`.
+    """
     book = SegmentBook()
     writer = RecordWriter(book, ports.segments, ports.store, ports.clock)
+    if memory is not None:
+        memory.join("segments", writer)
     recordings = Recordings(
         RecordingServices(
             submit=dispatcher.submit,
@@ -121,6 +127,7 @@ async def open_records(
     live: LiveSite,
     *,
     dispatcher: Dispatcher,
+    memory: Memory,
     database: Database,
     link: AmiLink,
     clock: Clock,
@@ -142,6 +149,7 @@ async def open_records(
             rules=lambda: recording_rules(live.site.settings),
             note_listening=noted_by(SqlAuditLog(database), clock),
         ),
+        memory,
     )
     tasks.start(records.writer.run(), "record_writer")
     tasks.start(records.recordings.keep_order(), "recordings")

@@ -186,6 +186,7 @@ def policy_of(name: str, queue: QueueSettings, routing: RoutingSettings, calenda
         announce=_announce(queue.announce) if queue.announce else None,
         ring_back_time=queue.ring_back_seconds,
         caller_number=queue.caller_number or "",
+        pick_up=queue.pick_up,
         recording=RecordingPolicy(mode=queue.recording.mode, share=(queue.recording.share_percent or 0.0) / 100),
         wrap_up=WrapUpPolicy(
             codes=tuple(WrapUpCode(code=code, label=label) for code, label in queue.wrap_up.codes.items()),

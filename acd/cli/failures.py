@@ -1,4 +1,7 @@
-"""Errors a user can mend are one clear sentence and exit code 1; anything else is a bug and shows its traceback."""
+"""Errors a user can mend are one clear sentence and exit code 1; anything else is a bug and shows its traceback.
+
+What a newer version has left, and this one would not understand, is exit code 3: starting again does not help.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,13 @@ from acd.adapters.asterisk.fastagi import FastAgiBindError
 from acd.adapters.asterisk.machine import InstallationError
 from acd.adapters.asterisk.readiness import AsteriskError
 from acd.adapters.asterisk.render import RenderError
-from acd.adapters.bus.frames import JournalError as FileJournalError
+from acd.adapters.bus.frames import JournalError, JournalVersionError
 from acd.adapters.control import ControlError
 from acd.adapters.lookups import LookupConfigurationError
 from acd.adapters.prompts import PromptError
 from acd.demo.service_process import ServiceError
 from acd.secrets import SecretError
+from acd.service.restore import PastNotUnderstoodError
 from acd.simulation.replay import RecordingError
 from acd.web.app import HttpBindError
 from ivr.errors import ConfigurationError
@@ -31,7 +35,8 @@ _MENDABLE = (
     FastAgiBindError,
     HttpBindError,
     InstallationError,
-    FileJournalError,
+    JournalError,
+    PastNotUnderstoodError,
     LookupConfigurationError,
     PromptError,
     RecordingError,
@@ -41,6 +46,8 @@ _MENDABLE = (
     ticketing.DatabaseError,
     ticketing.DeskError,
 )
+_OF_A_NEWER_VERSION = (JournalVersionError, PastNotUnderstoodError, ticketing.DatabaseNewerError)
+NEWER_VERSION = 3  # exit code
 
 
 @contextmanager
@@ -49,9 +56,13 @@ def clear_failures() -> Iterator[None]:
     try:
         yield
     except* _MENDABLE as group:
-        for error in _leaves(group):
+        errors = list(_leaves(group))
+        for error in errors:
             typer.echo(str(error), err=True)
-        raise SystemExit(1) from None
+        is_newer = any(isinstance(error, _OF_A_NEWER_VERSION) for error in errors)
+        if is_newer:
+            typer.echo(f"nothing was touched ({errors[0].error_id})", err=True)  # type: ignore[attr-defined]  # these have one
+        raise SystemExit(NEWER_VERSION if is_newer else 1) from None
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

@@ -24,7 +24,10 @@ from acd.domain import (
     reason_rules,
     recording_rules,
     reserves,
+    restart_rules,
     supervision,
+    talk_rules,
+    transfer_rules,
     waiting_rules,
     wrap_up_rules,
 )
@@ -54,6 +57,9 @@ _RULES: dict[type[cmd.Command], Rule] = {
     **outbound_rules.RULES,
     **message_rules.RULES,
     **announce_rules.RULES,
+    **talk_rules.RULES,
+    **transfer_rules.RULES,
+    **restart_rules.RULES,
 }
 
 _TIMERS = (
@@ -65,6 +71,7 @@ _TIMERS = (
     callback_rules.timers,
     message_rules.timers,
     announce_rules.timers,
+    talk_rules.timers,
 )
 
 

@@ -3,6 +3,8 @@
 ├── UnknownAgentError
 ├── UnknownCallError
 ├── UnknownQueueError
+├── NumberNotAllowedError
+├── NotPermittedError
 ├── UnknownReasonError        422
 ├── UnknownWrapUpCodeError    422
 ├── WrapUpCodeRequiredError   422
@@ -39,6 +41,14 @@ class CallbackRefusedError(DomainError):
 
 class NumberRefusedError(DomainError):
     error_id = "number.not_allowed"
+
+
+class NumberNotAllowedError(DomainError):
+    error_id = "transfer.number_not_allowed"
+
+
+class NotPermittedError(DomainError):
+    error_id = "call.not_permitted"
 
 
 class RecordingNotAllowedError(DomainError):

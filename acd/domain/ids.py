@@ -34,6 +34,10 @@ def is_attempt(linkedid: str) -> bool:
     return ATTEMPT in linkedid
 
 
+def linkedid_of(call_id: CallId) -> str:
+    return call_id.removeprefix("call_")
+
+
 def agent_id_of(login: str) -> AgentId:
     return AgentId(f"agent_{login}")
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from acd.domain.ids import AgentId, QueueName
+from acd.domain.outgoing import OutgoingRules
 from acd.domain.people import OfferMode, PeopleRules, Sentences, WrapUpPolicy
 from acd.domain.priorities import PriorityRule
 from acd.domain.work import AnnouncePolicy, CallbackPolicy
@@ -86,6 +87,7 @@ class RoutingRules(PoolRules, frozen=True, kw_only=True):
 
     seed: int = 0  # of weighted random choices
     people: PeopleRules = PeopleRules()
+    outgoing: OutgoingRules = OutgoingRules()  # of numbers that agents have called
 
 
 class QueuePolicy(Struct, frozen=True, kw_only=True):
@@ -112,6 +114,7 @@ class QueuePolicy(Struct, frozen=True, kw_only=True):
     announce: AnnouncePolicy | None = None
     ring_back_time: timedelta = timedelta()  # so long a caller who was lost keeps their place
     caller_number: str = ""  # shown to those who are called for this queue
+    pick_up: bool = False  # agents may take a waiting call by hand
     recording: RecordingPolicy = RecordingPolicy()
     wrap_up: WrapUpPolicy = WrapUpPolicy()
     offer_mode: OfferMode = OfferMode.RING

@@ -24,7 +24,9 @@ from msgspec.structs import replace
 from acd.domain import events as ev
 from acd.domain.agent import AgentState, NotReadyReason
 from acd.domain.call import Call
+from acd.domain.changes.conversation import consulted_agent
 from acd.domain.ids import AgentId, CallId, QueueName
+from acd.domain.talk import TalkMode
 
 
 class SegmentKind(StrEnum):
@@ -82,6 +84,12 @@ class _Step(NamedTuple):
     queue: QueueName | None = None
 
 
+def _after_transfer(event: ev.CallTransferred) -> _Step:
+    """With another agent, or with somebody outside; else on the way to a menu or a queue."""
+    goes_on = event.reservation_id is not None or event.far_end is not None
+    return _Step(SegmentKind.TALKING if goes_on else SegmentKind.IVR, event.to_agent if goes_on else None)
+
+
 _OF_CALLS: Mapping[type[ev.Event], Callable[[Any], _Step]] = {
     ev.IvrPathRecorded: lambda event: _Step(SegmentKind.IVR),
     ev.CallQueued: lambda event: _Step(SegmentKind.WAITING, queue=event.queue),
@@ -92,6 +100,17 @@ _OF_CALLS: Mapping[type[ev.Event], Callable[[Any], _Step]] = {
     ev.ReservationCanceled: lambda event: _Step(SegmentKind.WAITING, queue=event.queue),
     ev.ReservationRescinded: lambda event: _Step(SegmentKind.WAITING, queue=event.queue),
     ev.CallerLeftLine: lambda event: _Step(SegmentKind.IVR),
+    ev.TalkHeld: lambda event: _Step(SegmentKind.HELD, event.agent_id),
+    ev.TalkResumed: lambda event: _Step(SegmentKind.TALKING, event.agent_id),
+    ev.ConsultStarted: lambda event: _Step(SegmentKind.CONSULT, event.agent_id),
+    ev.ConsultSwapped: lambda event: _Step(
+        SegmentKind.TALKING if event.with_caller else SegmentKind.CONSULT, event.agent_id
+    ),
+    ev.ConsultEnded: lambda event: _Step(
+        SegmentKind.HELD if event.mode is TalkMode.HELD else SegmentKind.TALKING, event.agent_id
+    ),
+    ev.ConferenceStarted: lambda event: _Step(SegmentKind.CONFERENCE, event.agent_id),
+    ev.CallTransferred: _after_transfer,
 }
 
 
@@ -167,6 +186,28 @@ class _CallBook:
         return False
 
 
+_AgentStep = tuple[AgentState, dict[str, Any]]
+
+
+class KeptCall(Struct, frozen=True, kw_only=True):
+    """All that a `_CallBook` knows."""
+
+    call_id: CallId
+    closed: tuple[Segment, ...]
+    current: Segment
+    taken_up_at: datetime
+    wrapping_up: tuple[AgentId, ...]
+    ended: bool
+
+
+class BookPicture(Struct, frozen=True, kw_only=True):
+    """All that a `SegmentBook` knows, for a restart, but for what has changed and is not taken."""
+
+    calls: tuple[KeptCall, ...]
+    agents: dict[AgentId, AgentSegment]
+    last: dict[AgentId, AgentSegment]
+
+
 class SegmentBook:
     """Give it every event, in order; it keeps what is under way and hands over what has changed."""
 
@@ -176,6 +217,27 @@ class SegmentBook:
         self._last: dict[AgentId, AgentSegment] = {}  # of those who are logged out
         self._changed_calls: dict[CallId, Timeline] = {}
         self._changed_agents: dict[tuple[AgentId, datetime, int], AgentSegment] = {}
+
+    def picture(self) -> BookPicture:
+        calls = (
+            KeptCall(
+                call_id=book.call_id,
+                closed=tuple(book.closed),
+                current=book.current,
+                taken_up_at=book.taken_up_at,
+                wrapping_up=tuple(book.wrapping_up),
+                ended=book.ended,
+            )
+            for book in self._calls.values()
+        )
+        return BookPicture(calls=tuple(calls), agents=dict(self._agents), last=dict(self._last))
+
+    def restore(self, picture: BookPicture) -> None:
+        for kept in picture.calls:
+            book = self._calls[kept.call_id] = _CallBook(kept.call_id, kept.current, kept.taken_up_at)
+            book.closed, book.ended = list(kept.closed), kept.ended
+            book.wrapping_up = dict.fromkeys(kept.wrapping_up)
+        self._agents, self._last = dict(picture.agents), dict(picture.last)
 
     # reading -------------------------------------------------------------------------------------------------
 
@@ -292,16 +354,20 @@ class SegmentBook:
                     self._last[event.agent_id] = closed = _closed(current, event.at)
                     self._put(closed)
                 return
-        step = _OF_AGENTS.get(type(event))
-        if step is None:
-            return
-        agent_id: AgentId = event.agent_id  # type: ignore[attr-defined]  # every event of the table has it
-        state, changes = step(event)
+        if (step := _OF_AGENTS.get(type(event))) is not None:
+            self._goes_on(event.agent_id, event.at, step(event))  # type: ignore[attr-defined]  # all of the table have it
+        is_blind = isinstance(event, ev.CallTransferred) and event.reservation_id is None
+        step = None if is_blind else _OF_CONSULTED.get(type(event))
+        if step is not None and (consulted_id := consulted_agent(event)) is not None:
+            self._goes_on(consulted_id, event.at, step(event))
+
+    def _goes_on(self, agent_id: AgentId, at: datetime, step: _AgentStep) -> None:
+        state, changes = step
         before = self._last.pop(agent_id, None)
         if (current := self._agents.get(agent_id)) is not None:
-            before = _closed(current, event.at)
+            before = _closed(current, at)
             self._put(before)
-        if before is not None and before.ends_at is not None and (current or before.ends_at >= event.at):
+        if before is not None and before.ends_at is not None and (current or before.ends_at >= at):
             # Logged out and in at the same instant: one shift.
             place: dict[str, Any] = {
                 "shift_at": before.shift_at,
@@ -309,7 +375,7 @@ class SegmentBook:
                 "begins_at": before.ends_at,
             }
         else:
-            place = {"shift_at": event.at, "position": 0, "begins_at": event.at}
+            place = {"shift_at": at, "position": 0, "begins_at": at}
         following = AgentSegment(agent_id=agent_id, state=state, **place, **changes)
         self._agents[agent_id] = following
         self._put(following)
@@ -318,7 +384,9 @@ class SegmentBook:
         self._changed_agents[segment.agent_id, segment.shift_at, segment.position] = segment
 
 
-_AgentStep = tuple[AgentState, dict[str, Any]]
+def _talking(event: Any, activity: str = "") -> _AgentStep:
+    return AgentState.TALKING, {"call_id": event.call_id, "activity": activity}
+
 
 _OF_AGENTS: Mapping[type[ev.Event], Callable[[Any], _AgentStep]] = {
     ev.AgentLoggedIn: lambda event: (AgentState.NOT_READY, {"reason": NotReadyReason.LOGGED_IN}),
@@ -329,6 +397,19 @@ _OF_AGENTS: Mapping[type[ev.Event], Callable[[Any], _AgentStep]] = {
     ev.TalkAdopted: lambda event: (AgentState.TALKING, {"call_id": event.call.call_id}),
     ev.WrapUpStarted: lambda event: (AgentState.WRAP_UP, {"call_id": event.call_id}),
     ev.OutgoingCallPlaced: lambda event: (AgentState.RESERVED, {"call_id": event.call.call_id}),
+    ev.TalkHeld: lambda event: _talking(event, "held"),
+    ev.TalkResumed: _talking,
+    ev.ConsultStarted: lambda event: _talking(event, "consult"),
+    ev.ConsultSwapped: lambda event: _talking(event, "" if event.with_caller else "consult"),
+    ev.ConsultEnded: lambda event: _talking(event, "held" if event.mode is TalkMode.HELD else ""),
+    ev.ConferenceStarted: lambda event: _talking(event, "conference"),
+}
+
+# What becomes of the agent who is asked; the end of it is a state of their own again.
+_OF_CONSULTED: Mapping[type[ev.Event], Callable[[Any], _AgentStep]] = {
+    ev.ConsultStarted: lambda event: (AgentState.RESERVED, {"call_id": event.call_id}),
+    ev.ConsultAnswered: lambda event: _talking(event, "consult"),
+    ev.CallTransferred: _talking,
 }
 
 

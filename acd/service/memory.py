@@ -7,8 +7,8 @@ a picture of itself and become what a picture says. Whatever keeps something ove
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
@@ -74,26 +74,33 @@ class Past:
 NO_PAST = Past()
 
 
-@dataclass(slots=True)
 class Memory:
     """All folds of a service, by name."""
 
-    folds: dict[str, Fold] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self._folds: dict[str, Fold] = {}
+        self._past = NO_PAST
+
+    def join(self, name: str, fold: Fold) -> None:
+        """From now on it is in every picture. It is new and empty: what was known of it before is known again at once.
+        Raises msgspec.DecodeError."""
+        self._folds[name] = fold
+        self._recall(name, fold)
+
+    def recall(self, past: Past) -> None:
+        """Give all folds their past, those also who join later. Raises msgspec.DecodeError."""
+        self._past = past
+        for name, fold in self._folds.items():
+            self._recall(name, fold)
+
+    def _recall(self, name: str, fold: Fold) -> None:
+        if pieces := [part.data for part in self._past.parts if part.part == name]:
+            fold.restore(pieces)
+        for record in self._past.records:
+            fold.hear(record.events)
 
     def picture(self) -> Iterator[bytes]:
         """Taken now; encoded as it is asked for, in pieces."""
-        pieces = [(name, tuple(fold.picture())) for name, fold in self.folds.items()]
+        self._past = NO_PAST  # whoever has not joined by the first picture never will
+        pieces = [(name, tuple(fold.picture())) for name, fold in self._folds.items()]
         return (_encode(Part(name, msgspec.Raw(_encode(piece)))) for name, all_of in pieces for piece in all_of)
-
-    def recall(self, past: Past) -> None:
-        """Raises msgspec.DecodeError."""
-        known: Mapping[str, list[msgspec.Raw]] = {name: [] for name in self.folds}
-        for part in past.parts:
-            if part.part in known:
-                known[part.part].append(part.data)
-        for name, pieces in known.items():
-            if pieces:
-                self.folds[name].restore(pieces)
-        for record in past.records:
-            for fold in self.folds.values():
-                fold.hear(record.events)

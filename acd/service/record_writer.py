@@ -6,15 +6,17 @@ No call waits for it. What cannot be kept while the database is away is dropped,
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import TypeVar
 
+import msgspec
 import structlog
+from msgspec import Raw, Struct
 
 from acd.domain.events import Event
 from acd.domain.ids import AgentId, CallId, RecordingId
-from acd.domain.segments import AgentSegment, SegmentBook, Timeline
+from acd.domain.segments import AgentSegment, BookPicture, SegmentBook, Timeline
 from acd.service.ports import Clock
 from acd.service.records import Recording, RecordingStore, RecordsUnavailableError, SegmentStore
 
@@ -28,6 +30,14 @@ FIRST_RETRY = timedelta(seconds=0.5)
 LAST_RETRY = timedelta(seconds=30)
 MOST_PENDING = 50_000  # of each kind
 BATCH = 200
+
+
+class RecordsPicture(Struct, frozen=True, kw_only=True):
+    """All that a restart must know again."""
+
+    book: BookPicture
+    calls: tuple[Timeline, ...]  # not yet written
+    shifts: tuple[AgentSegment, ...]
 
 
 class RecordWriter:
@@ -59,6 +69,21 @@ class RecordWriter:
         for shift in shifts:
             self._shifts[shift.agent_id, shift.shift_at, shift.position] = shift
         if calls or shifts:
+            self._changed()
+
+    def picture(self) -> Iterator[RecordsPicture]:
+        yield RecordsPicture(
+            book=self._book.picture(), calls=tuple(self._calls.values()), shifts=tuple(self._shifts.values())
+        )
+
+    def restore(self, pieces: Sequence[Raw]) -> None:
+        picture = msgspec.json.decode(pieces[0], type=RecordsPicture)
+        self._book.restore(picture.book)
+        for timeline in picture.calls:
+            self._calls[timeline.call_id] = timeline
+        for shift in picture.shifts:
+            self._shifts[shift.agent_id, shift.shift_at, shift.position] = shift
+        if self._calls or self._shifts:
             self._changed()
 
     def save(self, recording: Recording) -> None:

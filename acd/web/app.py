@@ -29,6 +29,7 @@ from acd.web.routes import (
     records,
     session,
     supervision,
+    talk,
     tickets,
     work,
 )
@@ -41,6 +42,7 @@ __all__ = ["ENDPOINTS", "HttpBindError", "WebServices", "build_app", "serve"]
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *session.ENDPOINTS,
     *agents.ENDPOINTS,
+    *talk.ENDPOINTS,
     *drafts.ENDPOINTS,
     *work.ENDPOINTS,
     *outgoing.ENDPOINTS,

@@ -24,6 +24,7 @@ from ticketing.api import (
     Database,
     DatabaseError,
     DatabaseFailureError,
+    DatabaseNewerError,
     DatabaseUnreachableError,
     DatabaseUrlError,
     Desk,
@@ -167,7 +168,7 @@ async def test_a_database_of_a_newer_guichet_is_left_alone(database_url: str) ->
         await migrate(database)
         async with database.write() as connection:
             await connection.execute(text("UPDATE ticketing_alembic_version SET version_num = 'desk_9999'"))
-        with pytest.raises(MigrationError, match="desk_9999"):
+        with pytest.raises(DatabaseNewerError, match=r"desk_9999.*newer Guichet"):
             await migrate(database)
 
 

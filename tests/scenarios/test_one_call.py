@@ -152,12 +152,27 @@ async def test_a_caller_who_is_back_after_a_ring_that_nobody_watched_waits_again
         channel = w.caller("1.1")
         await walk_to_queue(w, channel)
         channel.cut()
-        await w.settle()
+        await w.pass_time(15)
         w.agent("bob", "1002", support=1)
         back = w.caller("1.1", stage=Stage.WAITING, queue="support", queued_at=START)
         await w.settle()
         assert w.core.engine.state.agents[alice].reason == NotReadyReason.RONA
         assert back.dialled == ["1002"]
+
+
+async def test_a_phone_that_had_not_the_time_to_be_answered_is_not_held_against_the_agent() -> None:
+    """The service died before Dial began, or just after."""
+    async with world() as w:
+        alice = w.agent("alice", "1001", support=1)
+        channel = w.caller("1.1")
+        await walk_to_queue(w, channel)
+        channel.cut()
+        await w.pass_time(3)
+        back = w.caller("1.1", stage=Stage.WAITING, queue="support", queued_at=START)
+        await w.settle()
+        assert back.dialled == ["1001"]
+        assert w.state_of(alice) is AgentState.RESERVED
+        assert w.core.statistics.of(QueueName("support")).no_answers == 0
 
 
 @pytest.mark.parametrize("who", ["agent", "caller"])

@@ -15,7 +15,8 @@ from acd.domain import events as ev
 from acd.domain.agent import AgentProfile, AgentState
 from acd.domain.ids import AgentId, RecordingId, agent_id_of
 from acd.records import RecordPorts, build_records, recording_rules
-from acd.service.ports import Clock
+from acd.service.memory import NO_PAST, Past
+from acd.service.ports import Clock, Journal
 from acd.service.recordings import Patience
 from acd.service.records import Recording
 from acd.service.tasks import BackgroundTasks
@@ -38,15 +39,33 @@ from tests.fakes.records import FakeRecorder, FakeShelf, MemoryRecordingStore, M
 E = TypeVar("E", bound=ev.Event)
 
 
-class World:
-    def __init__(self, site: Site, tasks: BackgroundTasks) -> None:
+class Surroundings:
+    """What is there without the service, and stays when it dies."""
+
+    def __init__(self) -> None:
         self.clock = VirtualClock()
         self.desk = FakeDesk()
+        self.telephony = FakeTelephony()
+
+
+class World:
+    def __init__(
+        self,
+        site: Site,
+        tasks: BackgroundTasks,
+        *,
+        around: Surroundings | None = None,
+        journal: Journal | None = None,
+        past: Past = NO_PAST,
+    ) -> None:
+        around = around or Surroundings()
+        self.clock = around.clock
+        self.desk = around.desk
         self.lookups = FakeLookups()
         self.messages = FakeMessages()
         self.hotline = fake_hotline()
-        self.telephony = FakeTelephony()
-        self.journal = MemoryJournal()
+        self.telephony = around.telephony
+        self.journal: Journal = journal or MemoryJournal()
         self.tasks = tasks
         self.events: list[ev.Event] = []
         self.frames: list[tuple[str, str]] = []
@@ -65,8 +84,10 @@ class World:
                 journal=self.journal,
                 schedule=lambda delay, callback: asyncio.get_running_loop().call_soon(callback),
                 tasks=tasks,
+                past=past,
             ),
         )
+        self.telephony.legs.at_desk = self._at_desk
         self.shelf = FakeShelf()
         self.store = MemoryRecordingStore()
         self.recorder = FakeRecorder(self.shelf, self.clock.now())
@@ -88,6 +109,7 @@ class World:
                     look_every=timedelta(seconds=0.01),
                 ),
             ),
+            self.core.memory,
         )
         tasks.start(self.records.writer.run(), "record_writer")
         self.core.dispatcher.add_listener(self._hear)
@@ -96,6 +118,9 @@ class World:
     def _make_timers(self, clock: Clock, submit: Callable[[cmd.Command], None]) -> VirtualTimers:
         self._timers = VirtualTimers(self.clock, submit)
         return self._timers
+
+    def _at_desk(self, session: FakeChannel) -> None:
+        self.tasks.start(self.core.switchboard.take_leg(session), f"desk {session.facts.channel}")
 
     def _hear(self, events: Sequence[ev.Event]) -> None:
         self.events.extend(events)

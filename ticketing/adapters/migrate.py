@@ -18,7 +18,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from ticketing.adapters.database import Database
-from ticketing.domain.errors import DatabaseFailureError, MigrationError
+from ticketing.domain.errors import DatabaseFailureError, DatabaseNewerError, MigrationError
 
 TICKETING_SCRIPTS: Final = Path(__file__).parent / "migrations"
 TICKETING_VERSION_TABLE: Final = "ticketing_alembic_version"
@@ -33,7 +33,8 @@ async def migrate(
     revision: str = "head",
 ) -> None:
     """Bring the tables of `script_location` to `revision`, in one transaction: all steps or none. Several nodes may
-    start at once: one migrates, the others wait and find nothing to do. Raises MigrationError."""
+    start at once: one migrates, the others wait and find nothing to do. Raises MigrationError, and
+    DatabaseNewerError, with nothing touched."""
     script = _script_directory(script_location)
     try:
         async with database.write() as connection:
@@ -52,6 +53,12 @@ def _script_directory(location: Path) -> ScriptDirectory:
 
 def _upgrade(connection: Connection, script: ScriptDirectory, version_table: str, revision: str) -> None:
     def steps(current: Any, _: MigrationContext) -> list[RevisionStep]:
+        known = {each.revision for each in script.walk_revisions()}
+        if unknown := set((current,) if isinstance(current, str) else current or ()) - known:
+            raise DatabaseNewerError(
+                f"the database was brought to {', '.join(sorted(unknown))} by a newer Guichet ({version_table});"
+                " this one would not understand it: start that one, or restore a backup of before"
+            )
         return script._upgrade_revs(revision, current)
 
     with EnvironmentContext(Config(), script, fn=steps, destination_rev=revision) as environment:

@@ -12,6 +12,7 @@
     ├── DatabaseUnreachableError
     ├── DatabaseFailureError    it was reached, and then failed: connection lost, disk full, locked for too long
     └── MigrationError         the schema could not be brought up to date
+        └── DatabaseNewerError     a newer Guichet has brought it further than this one knows
 """
 
 from __future__ import annotations
@@ -71,3 +72,7 @@ class DatabaseFailureError(DatabaseError):
 
 class MigrationError(DatabaseError):
     error_id = "database.migration"
+
+
+class DatabaseNewerError(MigrationError):
+    error_id = "database.newer_version"

@@ -13,6 +13,7 @@ from acd.service.ports import (
     FarEndAnswered,
     KeyPressed,
     LegAnswered,
+    LegHeld,
     LegRinging,
     TelephonyFact,
 )
@@ -37,12 +38,15 @@ def translate(event: AmiEvent) -> TelephonyFact | None:
     match event.name:
         case "DialState" if event.get("DialStatus") == "RINGING":
             return _leg(event, LegRinging)
-        case "DialEnd" if event.get("DialStatus") == "ANSWER" and not is_attempt(event.get("DestLinkedid") or ""):
-            return _leg(event, LegAnswered)
         case "DialEnd" if is_attempt(event.get("DestLinkedid") or ""):
             return _agent_first(event)
+        case "DialEnd" if event.get("DialStatus") == "ANSWER":
+            return _leg(event, LegAnswered) or _outside_answered(event)
         case "OriginateResponse" if is_attempt(event.get("Uniqueid") or "") and event.get("Response") == "Failure":
             return AgentNotReached(event["Uniqueid"], _ORIGINATE_REASON.get(event.get("Reason") or "", UNREACHABLE))
+        case "Hold" | "Unhold" if event.get("Uniqueid") != event.get("Linkedid"):
+            extension = extension_of(event.get("Channel") or "")
+            return LegHeld(event["Linkedid"], extension, event.name == "Hold") if extension else None
         case "DTMFEnd" if event.get("Direction") == "Received" and event.get("Uniqueid") == event.get("Linkedid"):
             return KeyPressed(event["Linkedid"], event.get("Digit") or "")
         case "Hangup" if event.get("Uniqueid") == event.get("Linkedid"):
@@ -73,3 +77,10 @@ def _leg(event: AmiEvent, fact: type[LegRinging] | type[LegAnswered]) -> Telepho
     extension = extension_of(event.get("DestChannel") or "")
     linkedid = event.get("Linkedid") or event.get("DestLinkedid")
     return fact(linkedid, extension) if extension and linkedid else None
+
+
+def _outside_answered(event: AmiEvent) -> LegAnswered | None:
+    """A number that an agent's phone rang for a consultation: the agent's channel is not the first of its Linkedid."""
+    linkedid = event.get("Linkedid")
+    is_consult = bool(extension_of(event.get("Channel") or "")) and event.get("Uniqueid") != linkedid
+    return LegAnswered(linkedid, "") if linkedid and is_consult else None

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from acd.domain.changes import calls, fallback, hotline, people, recording, supervision, talks, waiting, work
+from acd.domain.changes import (
+    calls,
+    conversation,
+    fallback,
+    hotline,
+    people,
+    recording,
+    supervision,
+    talks,
+    waiting,
+    work,
+)
 
 CHANGES = {
     **people.CHANGES,
     **calls.CHANGES,
     **waiting.CHANGES,
     **talks.CHANGES,
+    **conversation.CHANGES,
     **fallback.CHANGES,
     **recording.CHANGES,
     **hotline.CHANGES,

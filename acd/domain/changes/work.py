@@ -50,6 +50,8 @@ def _far_end_not_reached(state: State, event: ev.FarEndNotReached) -> None:
         return
     plan = replace(call.plan, tries=event.tries, due_at=event.next_at)
     if call.kind is CallKind.OUTBOUND:  # it is over, but for its agent's wrap-up
+        began_at = call.dialled_at or event.at
+        state.replace_agent(event.agent_id, talked_seconds=(event.at - began_at).total_seconds())
         state.replace_call(event.call_id, event.at, plan=plan, stage=CallStage.SCHEDULED, reservation_id=None)
         return
     if call.dialled_at is not None:

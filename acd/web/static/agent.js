@@ -4,8 +4,9 @@ import { connect } from "./connection.js";
 import { CallCard } from "./call-card.js";
 import { useKeptDraft } from "./drafts.js";
 import { Clock, ConnectionBar, reasonText, StateBadge, TopBar, useNow } from "./parts.js";
-import { initialAgent, reduceAgent } from "./state.js";
+import { initialAgent, isConsulted, reduceAgent } from "./state.js";
 import { Dialler, WorkControls } from "./outbound.js";
+import { Handovers, TalkControls, WaitingCalls } from "./talk-controls.js";
 import { WrapUpForm } from "./wrap-up.js";
 
 const NOT_READY_REASONS = { break: "Break", lunch: "Lunch", meeting: "Meeting", training: "Training", back_office: "Back office" };
@@ -38,11 +39,15 @@ function AgentPage({ user }) {
       ${state.notice && html`<p class="notice ${state.notice.kind}" role="status">${state.notice.text}</p>`}
       ${call && agent
         ? html`<div class="desk">
-            <${CallCard} call=${call} agent=${agent} now=${now} order=${order} />
-            <${WorkControls} call=${call} agent=${agent} order=${order} />
-            <${WrapUpForm} call=${call} agent=${agent} draft=${state.draft} now=${now} order=${order} dispatch=${dispatch} />
+            <div>
+              ${call.kind === "inbound" && html`<${TalkControls} call=${call} agent=${agent} now=${now} order=${order} draft=${state.draft} />`}
+              <${WorkControls} call=${call} agent=${agent} order=${order} />
+              <${Handovers} handovers=${call.handovers} />
+              <${CallCard} call=${call} agent=${agent} now=${now} order=${order} />
+            </div>
+            ${!isConsulted(call, agent) && html`<${WrapUpForm} call=${call} agent=${agent} draft=${state.draft} now=${now} order=${order} dispatch=${dispatch} />`}
           </div>`
-        : agent && html`<${Idle} agent=${agent} /><${Dialler} order=${order} />`}
+        : agent && html`<${Idle} agent=${agent} /><${Dialler} order=${order} /><${WaitingCalls} order=${order} />`}
       <${Tickets} tickets=${state.tickets} />
     </main>
   `;

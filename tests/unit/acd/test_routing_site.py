@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from acd.domain.ids import QueueName, agent_id_of
+from acd.domain.outgoing import OutgoingRules
 from acd.domain.people import PeopleRules
 from acd.domain.priorities import PriorityRule
 from acd.domain.queue import Overflow, OverflowCause, PreferredBy, PreferredRing, ReservePolicy, RoutingRules
@@ -102,7 +103,7 @@ def test_yaml_becomes_what_the_engine_takes(tmp_path: Path) -> None:
         Overflow(cause=OverflowCause.CLOSED, announcement=(("fr", "Fermé."), ("en", "Closed."))),
         Overflow(cause=OverflowCause.TOO_MANY_WAITING, limit=20, queue=QueueName("orders")),
     )
-    rules = replace(site.routing_rules(), people=PeopleRules())
+    rules = replace(site.routing_rules(), people=PeopleRules(), outgoing=OutgoingRules())
     assert rules == RoutingRules(item_choice=ItemChoice.GREATEST_NEED, priority_worth_seconds=60, seed=7)
     assert taste_of(settings.routing, "alice") == Taste(preferences=("orders", "support"))
     assert taste_of(settings.routing, "bruno") == Taste(allocation=(("support", 70), ("orders", 30)))

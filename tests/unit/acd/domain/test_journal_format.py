@@ -26,6 +26,7 @@ from acd.domain.queue import (
     ReservePolicy,
     RoutingRules,
 )
+from acd.domain.talk import Consult, Handover, TalkMode
 from acd.domain.work import CallKind, Message, Plan
 from ivr.opening import ExceptionalDay, OpeningHours, Window
 from routing import AgentChoice, ItemChoice, Taste
@@ -73,6 +74,7 @@ POLICY = QueuePolicy(
     overflow=(Overflow(cause=OverflowCause.CLOSED, announcement=(("fr", HOSTILE),)),),
 )
 OFFER = {"at": AT, "call_id": CALL, "queue": QUEUE, "reservation_id": RESERVATION, "agent_id": AGENT}
+TALK: dict[str, object] = {"at": AT, "call_id": CALL, "queue": QUEUE, "agent_id": AGENT}
 WHOLE_CALL = Call(
     call_id=CALL,
     linkedid="1.1",
@@ -205,6 +207,28 @@ EVENTS: list[ev.Event] = [
     ),
     ev.WaitAnnounced(at=AT, call_id=CALL, queue=QUEUE, position=3, expected_wait_seconds=None),
     ev.TicketCommitted(at=AT, call_id=CALL, agent_id=AGENT, ticket_number="1000012", to_qualify=True),
+    ev.TalkHeld(**TALK, by="phone"),  # type: ignore[arg-type]
+    ev.TalkResumed(**TALK, cause="screen"),  # type: ignore[arg-type]
+    ev.AgentMuted(at=AT, call_id=CALL, agent_id=AGENT, is_muted=True),
+    ev.ConsultStarted(
+        **TALK,  # type: ignore[arg-type]
+        consult=Consult(consult_id="call_1.1_c1", to=FarEnd(number="1002"), started_at=AT, agent_id=AGENT),
+    ),
+    ev.ConsultAnswered(**TALK, consult_id="c", consulted_id=None),  # type: ignore[arg-type]
+    ev.ConsultSwapped(**TALK, consult_id="c", with_caller=True),  # type: ignore[arg-type]
+    ev.ConsultEnded(**TALK, consult_id="c", consulted_id=AGENT, cause="busy", mode=TalkMode.HELD),  # type: ignore[arg-type]
+    ev.ConferenceStarted(**TALK, consult_id="c"),  # type: ignore[arg-type]
+    ev.ConferenceEnded(**TALK, cause="agent_left"),  # type: ignore[arg-type]
+    ev.CallTransferred(
+        **TALK,  # type: ignore[arg-type]
+        handover=Handover(
+            agent_id=AGENT, agent_name=HOSTILE, queue=QUEUE, answered_at=AT, ended_at=AT, to="queue", note=HOSTILE
+        ),
+        to_agent=AGENT,
+        reservation_id=RESERVATION,
+        attempt=3,
+    ),
+    ev.ForwardFailed(at=AT, call_id=CALL, queue=QUEUE, cause="busy"),
 ]
 
 
