@@ -41,16 +41,12 @@ from acd.adapters.prompts import PromptLibrary
 from acd.adapters.store.audit import SqlAuditLog
 from acd.adapters.store.users import SqlUserDirectory
 from acd.domain import effects as fx
-from acd.domain.agent import AgentProfile
 from acd.domain.commands import Command, ConfigureQueues, RegisterAgent, RemoveAgent
 from acd.domain.engine import Engine
-from acd.domain.ids import agent_id_of
 from acd.domain.metrics import QueueStatistics
 from acd.domain.outgoing import FarEnd
-from acd.queue_settings import RoutingSettings
 from acd.records import open_records
 from acd.reload import Reloader, lookup_services
-from acd.routing_site import taste_of
 from acd.secrets import Secrets
 from acd.service.admission import Limits
 from acd.service.call_flow import FlowServices
@@ -63,6 +59,7 @@ from acd.service.incidents import IncidentBoard
 from acd.service.ivr_figures import IvrFigures
 from acd.service.memory import NO_PAST, Memory, Past, StateFold
 from acd.service.menu import MenuServices
+from acd.service.monitors import Monitors
 from acd.service.notices import Notices
 from acd.service.outgoing import Outgoing
 from acd.service.ports import (
@@ -76,7 +73,6 @@ from acd.service.ports import (
     Telephony,
     TelephonyError,
     Timers,
-    User,
 )
 from acd.service.restore import check_past, journal_keeper, take_up
 from acd.service.screens import ScheduleFlush, Screens
@@ -84,12 +80,12 @@ from acd.service.supervision import Supervision
 from acd.service.survey_desk import SurveyServices
 from acd.service.switchboard import Switchboard
 from acd.service.tasks import BackgroundTasks
+from acd.service.taste import profile_of
 from acd.settings import Settings
 from acd.site import LiveSite, Site
 from acd.stability import keep_fallback, watch_over
 from acd.web.app import WebServices, build_app, serve
 from acd.web.metrics import Metrics
-from routing.model import canonical
 from ticketing import api as ticketing
 
 log = structlog.get_logger(__name__)
@@ -122,6 +118,7 @@ class Core:
     statistics: QueueStatistics
     screens: Screens
     switchboard: Switchboard
+    monitors: Monitors
     writer: DeskWriter
     ivr_figures: IvrFigures
     far_end: Callable[[str, str], FarEnd | None]
@@ -203,6 +200,9 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
     notices = Notices(engine.state, screens)
     dispatcher.add_listener(screens.hear)  # the screen-pop goes out here, before the effect rings the phone
     dispatcher.add_listener(notices.hear)
+    dispatcher.add_listener(switchboard.phones.hear)
+    monitors = Monitors(engine.state, ports.telephony, screens, ports.clock)
+    switchboard.on_monitor_ended = monitors.hear_switch
 
     dispatcher.carry_out(fx.RingAgent, switchboard.ring)
     dispatcher.carry_out(fx.TurnAway, switchboard.turn_away)
@@ -225,6 +225,7 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
         statistics=statistics,
         screens=screens,
         switchboard=switchboard,
+        monitors=monitors,
         writer=writer,
         ivr_figures=ivr_figures,
         far_end=far_end,
@@ -236,20 +237,6 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
 def comments_folder(site: Site) -> Path:
     """Where Asterisk writes what callers say in surveys."""
     return site.settings.data_dir / "surveys"
-
-
-def profile_of(user: User, routing: RoutingSettings) -> AgentProfile | None:
-    """The agent that a user is; None for people without a phone."""
-    if Role.AGENT not in user.roles or user.extension is None:
-        return None
-    return AgentProfile(
-        agent_id=agent_id_of(user.login),
-        login=user.login,
-        name=user.name,
-        extension=user.extension,
-        skills=canonical(user.skills or {}),
-        taste=taste_of(routing, user.login),
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -369,6 +356,7 @@ async def open_guichet(
                     far_end=core.far_end,
                     message_file=messages.path_of,
                 ),
+                monitors=core.monitors,
                 supervision=Supervision(core.dispatcher, SqlAuditLog(database), clock, prompts, users),
                 users=users,
                 desk=desk,
@@ -515,7 +503,8 @@ async def _journal(settings: Settings, kept: KeptJournal, tasks: BackgroundTasks
 
 
 async def _register_agents(site: Site, core: Core, users: SqlUserDirectory) -> None:
-    profiles = [profile for user in await users.all() if (profile := profile_of(user, site.settings.routing))]
+    agents = [user for user in await users.all() if Role.AGENT in user.roles and user.extension is not None]
+    profiles = [profile_of(user) for user in agents]
     for gone in core.engine.state.agents.keys() - {profile.agent_id for profile in profiles}:
         core.dispatcher.submit(RemoveAgent(agent_id=gone))  # while the service was down
     for profile in profiles:

@@ -26,21 +26,6 @@ Value = Annotated[str, Field(min_length=1, max_length=100)]
 OneOf = Annotated[tuple[Value, ...], BeforeValidator(_listed)]
 
 
-class TasteSettings(Section):
-    """How one agent chooses among queues."""
-
-    prefers: tuple[Name, ...] = ()
-    allocation: Mapping[Name, Annotated[int, Field(ge=1, le=100)]] = {}
-
-    @model_validator(mode="after")
-    def _one_way(self) -> TasteSettings:
-        if self.prefers and self.allocation:
-            raise ValueError("give `prefers` or `allocation`, not both")
-        if self.allocation and sum(self.allocation.values()) != 100:
-            raise ValueError("the percentages must add up to 100")
-        return self
-
-
 class PrioritySettings(Section):
     """A class of calls and its priority. All that is given must hold; of a list one."""
 
@@ -68,7 +53,6 @@ class RoutingSettings(Section):
     priority_worth_seconds: Annotated[float, Field(gt=0)] | None = None
     seed: int = 0
     priorities: tuple[PrioritySettings, ...] = ()  # of all queues, after their own
-    agents: Mapping[Login, TasteSettings] = {}
 
 
 class PreferredSettings(Section):

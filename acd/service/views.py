@@ -23,6 +23,8 @@ class AgentView(Struct, frozen=True, kw_only=True):
     name: str
     extension: str
     skills: dict[str, int]
+    prefers: tuple[str, ...]  # queues
+    allocation: dict[str, int]  # percent of calls, by queue
     state: str
     since: datetime | None
     reason: str
@@ -146,6 +148,8 @@ def agent_view(agent: Agent, call: Call | None) -> AgentView:
         name=agent.profile.name,
         extension=agent.profile.extension,
         skills=dict(agent.profile.skills),
+        prefers=agent.profile.taste.preferences if agent.profile.taste else (),
+        allocation=dict(agent.profile.taste.allocation) if agent.profile.taste else {},
         state=agent.state,
         since=agent.since,
         reason=agent.reason,

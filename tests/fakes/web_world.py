@@ -29,9 +29,10 @@ from acd.service.dispatcher import Dispatcher
 from acd.service.hotline import Hotline
 from acd.service.incidents import IncidentBoard
 from acd.service.ivr_figures import IvrFigures
+from acd.service.monitors import Monitors
 from acd.service.notices import Notices
 from acd.service.outgoing import Outgoing
-from acd.service.ports import Clock, Role, User
+from acd.service.ports import Clock, MonitorEnded, Role, User
 from acd.service.screens import Screens
 from acd.service.supervision import Supervision
 from acd.service.tasks import BackgroundTasks
@@ -41,7 +42,7 @@ from acd.web.metrics import Metrics
 from tests.fakes.audit import FakeAuditLog
 from tests.fakes.desk_store import FakeDeskStore
 from tests.fakes.hotline import fake_hotline
-from tests.fakes.ports import FakeDesk, FakePrompts
+from tests.fakes.ports import FakeDesk, FakePrompts, FakeTelephony
 from tests.fakes.records import FakeRecords
 from tests.fakes.users import FakeUserDirectory
 from ticketing.api import Desk
@@ -82,6 +83,7 @@ class WebWorld:
     screens: Screens
     users: FakeUserDirectory
     audit: FakeAuditLog
+    telephony: FakeTelephony
     desk: Desk
     metrics: Metrics
     app: web.Application
@@ -144,6 +146,9 @@ def build_world(
     metrics.watch(screens)
     users = FakeUserDirectory((user, PASSWORD) for user in (ALICE, BOB, SARAH, PHONELESS))
     audit = FakeAuditLog()
+    telephony = FakeTelephony()
+    monitors = Monitors(engine.state, telephony, screens, clock)
+    telephony.listen(lambda fact: monitors.hear_switch(fact) if isinstance(fact, MonitorEnded) else None)
     notices = Notices(engine.state, screens)
     unready: list[str] = []
     effects: list[fx.Effect] = []
@@ -158,6 +163,7 @@ def build_world(
             far_end=lambda number, shown: OUTGOING.far_end(number, None, shown),
             message_file=lambda name: Path(tempfile.gettempdir()) / "guichet-messages" / name,
         ),
+        monitors=monitors,
         supervision=Supervision(dispatcher, audit, clock, FakePrompts(), users),
         users=users,
         desk=Desk(FakeDeskStore(), clock.now),
@@ -199,6 +205,7 @@ def build_world(
         screens=screens,
         users=users,
         audit=audit,
+        telephony=telephony,
         desk=services.desk,
         metrics=metrics,
         app=build_app(services),

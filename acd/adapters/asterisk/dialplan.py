@@ -49,6 +49,9 @@ SEEN = "GUICHET_SEEN"  # "1": a service has taken this call up since the dialpla
 FAR_END = "GUICHET_FAR_END"  # "machine": what answered an agent's call is no person
 AGENT_FIRST = "guichet-agent-first"  # context of agents' own channels
 DETECT_MACHINES = "guichet-far-end"  # where a far end that answered is listened to
+SPIED = "GUICHET_SPIED"  # on a supervisor's channel: the beginning of the names of the channels listened in to
+SUPERVISE = "guichet-supervise"
+AUTO_ANSWER = "guichet-auto-answer"
 DONE = "GUICHET_DONE"  # "1": only the service sets it; AGISTATUS says nothing about it (see design.md section 2)
 
 OVERLOAD = "GUICHET_OVERLOAD"  # "announcement" or "fallback": the service is too busy for this caller

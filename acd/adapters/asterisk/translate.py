@@ -10,11 +10,13 @@ from acd.service.ports import (
     AgentNotReached,
     CallerGone,
     DialStatus,
+    DoNotDisturb,
     FarEndAnswered,
     KeyPressed,
     LegAnswered,
     LegHeld,
     LegRinging,
+    PhoneReachable,
     TelephonyFact,
 )
 
@@ -22,6 +24,8 @@ UNREACHABLE = DialStatus.UNREACHABLE
 # Reason of OriginateResponse: AST_CONTROL_RINGING (3) when it rang in vain, AST_CONTROL_BUSY (5)
 _ORIGINATE_REASON = {"3": DialStatus.NO_ANSWER, "5": DialStatus.BUSY}
 # "PJSIP/agent-1001-0000002a": the channel of an agent's phone
+_PHONE = re.compile(r"^PJSIP/agent-([0-9]{2,8})$")
+_DND = re.compile(r"^Custom:DND([0-9]{2,8})$")  # as FreePBX names it; our own dialplan sets it by *78 and *79
 _AGENT_CHANNEL = re.compile(r"^PJSIP/agent-([0-9]{2,8})-[0-9a-f]+$")
 
 
@@ -51,6 +55,8 @@ def translate(event: AmiEvent) -> TelephonyFact | None:
             return KeyPressed(event["Linkedid"], event.get("Digit") or "")
         case "Hangup" if event.get("Uniqueid") == event.get("Linkedid"):
             return CallerGone(event["Linkedid"])
+        case "DeviceStateChange":
+            return device_state(event.get("Device") or "", event.get("State") or "")
     return None
 
 
@@ -62,6 +68,21 @@ def _agent_first(event: AmiEvent) -> TelephonyFact | None:
     if is_agent:
         return AgentNotReached(linkedid, DialStatus.BUSY) if status == "BUSY" else None
     return FarEndAnswered(linkedid) if status == "ANSWER" else None
+
+
+def device_state(device: str, state: str) -> PhoneReachable | DoNotDisturb | None:
+    """Of DeviceStateChange. UNAVAILABLE is an endpoint without a contact that answers."""
+    if found := _PHONE.match(device):
+        return PhoneReachable(found.group(1), state != "UNAVAILABLE")
+    if found := _DND.match(device):
+        return DoNotDisturb(found.group(1), state in {"INUSE", "BUSY", "ONHOLD"})
+    return None
+
+
+def endpoint_state(item: AmiEvent) -> PhoneReachable | None:
+    """An item of PJSIPShowEndpoints: those that were never registered are among them."""
+    found = _PHONE.match(f"PJSIP/{item.get('ObjectName') or ''}")
+    return PhoneReachable(found.group(1), item.get("DeviceState") != "Unavailable") if found else None
 
 
 def talking_leg(channel: AmiEvent) -> LegAnswered | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from acd.domain import commands as cmd
 from acd.domain.people import OfferMode, PeopleRules, ReasonPolicy
 from acd.domain.queue import RoutingRules
 from acd.service.feeds import Feed
+from acd.service.ports import MonitorMode
 from tests.fakes.web_world import ALICE, BOB, ORDERS, SARAH, WebWorld
 from tests.unit.acd.web.conftest import Browse
 from tests.unit.acd.web.test_api import ticket_of_a_call
@@ -80,6 +82,29 @@ async def test_skills_until_the_next_log_in_or_for_good(browse: Browse, world: W
     assert (await (await browse(ALICE)).send("GET", ME))[1]["skills"] == {"orders": 5}
     assert (await sarah.send("POST", path, {"skills": {"No Skill": 5}, **WHY}))[0] == 400
     assert (await sarah.send("POST", path, {"skills": {"orders": 101}, **WHY}))[0] == 400
+
+
+async def test_preferences_are_set_under_waiting_calls_and_nobody_loses_a_place(
+    browse: Browse, world: WebWorld
+) -> None:
+    alice, sarah = await browse(ALICE), await browse(SARAH)
+    first = world.call_comes("1.1")
+    liked = world.call_comes("2.1")
+    places = {call_id: world.engine.state.call(call_id).queued_at for call_id in (first, liked)}
+    assert (await sarah.send("POST", f"/api/v1/calls/{liked}/move", {"queue": "orders", **WHY}))[0] == 204
+    await sarah.send("POST", "/api/v1/agents/agent_alice/skills", {"skills": {"support": 1, "orders": 1}, **WHY})
+    path = "/api/v1/agents/agent_alice/preferences"
+    _, view = await sarah.send("POST", path, {"prefers": ["orders", "support"], "is_stored": True, **WHY})
+    assert (view["prefers"], view["allocation"]) == (["orders", "support"], {})
+    await alice.send("POST", f"{ME}/ready")
+    assert world.engine.state.call(liked).agent_id == world.agent_id(ALICE)
+    assert {call_id: world.engine.state.call(call_id).queued_at for call_id in places} == places
+    await alice.send("DELETE", "/api/v1/session")
+    assert (await (await browse(ALICE)).send("GET", ME))[1]["prefers"] == ["orders", "support"]
+    both = {"prefers": ["orders"], "allocation": {"orders": 100}}
+    for wrong in ({"prefers": ["nowhere"]}, {"allocation": {"orders": 60}}, both):
+        status, answer = await sarah.send("POST", path, {**wrong, **WHY})
+        assert (status, answer["error"]["id"]) == (422, "agent.preferences"), answer
 
 
 async def test_waiting_calls_are_moved_put_first_and_given_away(browse: Browse, world: WebWorld) -> None:
@@ -202,3 +227,38 @@ async def test_a_wrap_up_is_extended_and_after_it_comes_work_on_the_ticket(brows
     assert (await alice.send("POST", f"{ME}/ticket-work", {"ticket": ticket}))[0] == 200
     _, view = await alice.send("POST", f"{ME}/wrap-up", {})
     assert (view["state"], view["reason"], view["ticket"]) == ("not_ready", "after_call_work", ticket)
+
+
+# listening in --------------------------------------------------------------------------------------------------
+
+
+async def test_who_has_a_phone_listens_to_who_talks(browse: Browse, world: WebWorld) -> None:
+    alice, sarah = await browse(ALICE), await browse(SARAH)
+    body = {"agent_id": "agent_alice", "mode": "listen", **WHY}
+    status, answer = await sarah.send("POST", "/api/v1/monitor", body)
+    assert (status, answer["error"]["id"]) == (409, "supervisor.no_extension")
+    await world.users.save(replace(SARAH, extension="1050"), None)
+    assert (await sarah.send("POST", "/api/v1/monitor", body))[0] == 409  # nobody talks
+    await alice.send("POST", f"{ME}/ready")
+    world.agent_answers(world.call_comes())
+    shown = frames_of(world.screens.supervisors)
+    assert (await sarah.send("POST", "/api/v1/monitor", body))[1]["mode"] == "listen"
+    assert (await sarah.send("POST", "/api/v1/monitor", {**body, "mode": "barge"}))[0] == 200
+    assert world.telephony.monitors == {"1050": ("1001", MonitorMode.BARGE)}
+    assert (await sarah.send("GET", "/api/v1/monitor"))[1]["own"]["agent_id"] == "agent_alice"
+    world.telephony.is_down = True
+    assert (await sarah.send("POST", "/api/v1/monitor", body))[0] == 502
+    assert (await sarah.send("DELETE", "/api/v1/monitor"))[0] == 502
+    assert (await sarah.send("GET", "/api/v1/monitor"))[1]["own"]["mode"] == "barge", "as it was before"
+    world.telephony.is_down = False
+    assert (await sarah.send("DELETE", "/api/v1/monitor"))[0] == 204
+    assert (await sarah.send("GET", "/api/v1/monitor"))[1] == {"own": None, "all": []}
+    modes = [data["mode"] for kind, data in shown() if kind == "monitor"]
+    assert modes == ["listen", "barge", "listen", "barge", None]
+    outcomes = [(entry.deed.action, entry.outcome) for entry in await world.audit.entries()]
+    assert outcomes == [
+        ("talk.listen", "telephony.error"),
+        ("talk.barge", "done"),
+        ("talk.listen", "done"),
+        ("talk.listen", "agent.wrong_state"),
+    ]
