@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -28,6 +28,7 @@ from acd.domain.waiting_rules import agent_left, forget_steps, progress
 from acd.domain.work import CallKind, kind_of
 
 _BEFORE_QUEUE = frozenset({CallStage.ARRIVING, CallStage.IVR, CallStage.DETACHED})
+AGENT_ELSEWHERE = "agent_elsewhere"  # cause: no wrap-up follows
 _OWN_TIMERS = {CallKind.CALLBACK: "callback", CallKind.VOICEMAIL: "message"}
 _LOSES_CONTROL = frozenset({CallStage.ARRIVING, CallStage.IVR, CallStage.WAITING, CallStage.RESERVED})
 _GOES_ON_ALONE = frozenset({CallStage.TALKING, CallStage.FORWARDED})
@@ -171,17 +172,59 @@ def report_ring_failed(turn: Turn, command: cmd.ReportRingFailed) -> None:
     if call.kind is CallKind.OUTBOUND:
         _end(turn, call, Reason.AGENT_NOT_REACHED)
         return
+    _rescind(turn, call, command.reservation_id, call.agent_id, command.cause)
+    _give_up_ringing(turn, call, call.agent_id, command.cause)
+
+
+def _rescind(turn: Turn, call: Call, reservation_id: ReservationId, agent_id: AgentId, cause: str) -> None:
     turn.happened(
         ev.ReservationRescinded(
             at=turn.now,
             call_id=call.call_id,
             queue=QueueName(call.queue or ""),
-            reservation_id=command.reservation_id,
-            agent_id=call.agent_id,
-            cause=command.cause,
+            reservation_id=reservation_id,
+            agent_id=agent_id,
+            cause=cause,
         )
     )
-    _give_up_ringing(turn, call, call.agent_id, command.cause)
+
+
+def take_back_offer(turn: Turn, call: Call, then: Callable[[], None]) -> None:
+    """The agent talks to somebody else: the call goes back to its place. `then`: what becomes of the agent, who is not
+    offered a call in between."""
+    if call.reservation_id is None or call.agent_id is None:
+        return
+    if call.kind is CallKind.OUTBOUND:
+        _forget_own_call(turn, call, call.reservation_id, call.agent_id)
+        then()
+        _end(turn, turn.state.calls[call.call_id], Reason.AGENT_NOT_REACHED)
+        return
+    _rescind(turn, call, call.reservation_id, call.agent_id, NotReadyReason.PHONE_BUSY)
+    settle_reservation(turn, call.reservation_id)
+    turn.wish(fx.StopRinging(call_id=call.call_id, reservation_id=call.reservation_id))
+    then()
+    if turn.state.pool.has_item(call.call_id):
+        progress(turn, call.call_id)
+    if turn.state.pool.has_item(call.call_id):
+        match_call(turn, call.call_id)
+
+
+def _forget_own_call(turn: Turn, call: Call, reservation_id: ReservationId, agent_id: AgentId) -> None:
+    """A call the agent was about to place, who talks to somebody else instead."""
+    settle_reservation(turn, reservation_id)
+    turn.wish(fx.StopRinging(call_id=call.call_id, reservation_id=reservation_id))
+    turn.happened(
+        ev.FarEndNotReached(
+            at=turn.now,
+            call_id=call.call_id,
+            queue=QueueName(call.queue or ""),
+            reservation_id=reservation_id,
+            agent_id=agent_id,
+            cause=AGENT_ELSEWHERE,
+            tries=0,
+            next_at=None,
+        )
+    )
 
 
 def reject_reservation(turn: Turn, command: cmd.RejectReservation) -> None:

@@ -228,7 +228,9 @@ class AnyDay(RuleBasedStateMachine):
         self.in_vain.update(
             event.call_id
             for event in decision.events
-            if isinstance(event, ev.FarEndNotReached) and event.call_id.startswith("call_outgoing")
+            if isinstance(event, ev.FarEndNotReached)
+            and event.call_id.startswith("call_outgoing")
+            and event.cause != "agent_elsewhere"
         )
         handed = (event for event in decision.events if isinstance(event, ev.CallTransferred) and event.reservation_id)
         self.accepted.update(event.call_id for event in handed)
