@@ -68,9 +68,11 @@ class Report:
 
 
 @asynccontextmanager
-async def storm_asterisk(folder: Path, installation: Installation) -> AsyncIterator[RunningAsterisk]:
-    """One that goes to its own queues after three seconds without a service."""
-    fallback = {"fallback": {"without_service_seconds": 3, "queue": "support"}}
+async def storm_asterisk(
+    folder: Path, installation: Installation, without_service_seconds: float = 3
+) -> AsyncIterator[RunningAsterisk]:
+    """One that goes to its own queues after so long without a service."""
+    fallback = {"fallback": {"without_service_seconds": without_service_seconds, "queue": "support"}}
     running = new_asterisk(folder, installation, fallback, sections=SECTIONS)
     try:
         await running.instance.up()
