@@ -265,8 +265,8 @@ def _postgres(settings: Settings, program: str, arguments: Sequence[str]) -> Non
         [found, "--no-password", *where, *arguments], env=environment, capture_output=True, check=False
     )
     if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise BackupError(f"{program} failed: {said[-1] if said else f'exit code {done.returncode}'}")
+        said = " ".join(done.stderr.decode("utf-8", "replace").split())
+        raise BackupError(f"{program} failed: {said or f'exit code {done.returncode}'}")
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
