@@ -24,6 +24,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from acd.adapters.asterisk import dialplan
 from acd.adapters.asterisk.ami import AmiAddress, AmiLoginRefusedError, AmiUnreachableError
 from acd.adapters.asterisk.caller import AgiCallerChannel
 from acd.adapters.asterisk.fastagi import AgiSession, FastAgiServer
@@ -39,16 +40,12 @@ from acd.adapters.prompts import PromptLibrary
 from acd.adapters.store.audit import SqlAuditLog
 from acd.adapters.store.users import SqlUserDirectory
 from acd.domain import effects as fx
-from acd.domain.agent import AgentProfile
 from acd.domain.commands import Command, ConfigureQueues, RegisterAgent, RemoveAgent
 from acd.domain.engine import Engine
-from acd.domain.ids import agent_id_of
 from acd.domain.metrics import QueueStatistics
 from acd.domain.outgoing import FarEnd
-from acd.queue_settings import RoutingSettings
 from acd.records import open_records
 from acd.reload import Reloader, lookup_services
-from acd.routing_site import taste_of
 from acd.secrets import Secrets
 from acd.service.admission import Limits
 from acd.service.call_flow import FlowServices
@@ -62,19 +59,19 @@ from acd.service.ivr_figures import IvrFigures
 from acd.service.memory import NO_PAST, Memory, Past, StateFold
 from acd.service.menu import MenuServices
 from acd.service.notices import Notices
-from acd.service.ports import Clock, Desk, Journal, Lookups, Prompts, Role, Telephony, Timers, User
+from acd.service.ports import Clock, Desk, Journal, Lookups, Prompts, Role, Telephony, Timers
 from acd.service.restore import check_past, journal_keeper, take_up
 from acd.service.screens import ScheduleFlush, Screens
 from acd.service.supervision import Supervision
 from acd.service.survey_desk import SurveyServices
 from acd.service.switchboard import Switchboard
 from acd.service.tasks import BackgroundTasks
+from acd.service.taste import profile_of
 from acd.settings import Settings
 from acd.site import LiveSite, Site
 from acd.stability import keep_fallback, watch_over
 from acd.web.app import WebServices, build_app, serve
 from acd.web.metrics import Metrics
-from routing.model import canonical
 from ticketing import api as ticketing
 
 log = structlog.get_logger(__name__)
@@ -182,6 +179,9 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
     dispatcher.carry_out(fx.RingAgent, switchboard.ring)
     dispatcher.carry_out(fx.TurnAway, switchboard.turn_away)
     dispatcher.carry_out(fx.StopRinging, switchboard.stop_ringing)
+    dispatcher.carry_out(fx.ArrangeTalk, switchboard.arrange)
+    dispatcher.carry_out(fx.MuteAgent, switchboard.mute)
+    dispatcher.carry_out(fx.PlayDigits, switchboard.play_digits)
     dispatcher.carry_out(fx.StartTimer, lambda wish: timers.start(wish.key, wish.due_at, wish.command))
     dispatcher.carry_out(fx.CancelTimer, lambda wish: timers.cancel(wish.key))
     dispatcher.carry_out(fx.RecordInteraction, writer.record)
@@ -205,20 +205,6 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
 def comments_folder(site: Site) -> Path:
     """Where Asterisk writes what callers say in surveys."""
     return site.settings.data_dir / "surveys"
-
-
-def profile_of(user: User, routing: RoutingSettings) -> AgentProfile | None:
-    """The agent that a user is; None for people without a phone."""
-    if Role.AGENT not in user.roles or user.extension is None:
-        return None
-    return AgentProfile(
-        agent_id=agent_id_of(user.login),
-        login=user.login,
-        name=user.name,
-        extension=user.extension,
-        skills=canonical(user.skills or {}),
-        taste=taste_of(routing, user.login),
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -338,6 +324,7 @@ async def open_guichet(
                 readiness=lambda: _problems(core, telephony, journal, kept),
                 metrics=metrics,
                 ivr_figures=core.ivr_figures,
+                flow_names=lambda: live.site.in_use,
                 records=records.access,
                 hotline=hotline,
                 incidents=core.incidents,
@@ -449,7 +436,9 @@ def _agi_server(site: Site, secrets: Secrets, core: Core) -> FastAgiServer:
     asterisk = site.settings.asterisk
 
     async def take(session: AgiSession) -> None:
-        await core.switchboard.take_call(AgiCallerChannel(session, asterisk.music_class))
+        channel = AgiCallerChannel(session, asterisk.music_class)
+        is_leg = session.script == dialplan.DESK_SCRIPT
+        await (core.switchboard.take_leg(channel) if is_leg else core.switchboard.take_call(channel))
 
     return FastAgiServer(asterisk.fastagi.host, asterisk.fastagi.port, take, token=secrets.agi_token)
 
@@ -461,7 +450,8 @@ async def _journal(settings: Settings, kept: KeptJournal, tasks: BackgroundTasks
 
 
 async def _register_agents(site: Site, core: Core, users: SqlUserDirectory) -> None:
-    profiles = [profile for user in await users.all() if (profile := profile_of(user, site.settings.routing))]
+    agents = [user for user in await users.all() if Role.AGENT in user.roles and user.extension is not None]
+    profiles = [profile_of(user) for user in agents]
     for gone in core.engine.state.agents.keys() - {profile.agent_id for profile in profiles}:
         core.dispatcher.submit(RemoveAgent(agent_id=gone))  # while the service was down
     for profile in profiles:

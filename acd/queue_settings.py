@@ -24,21 +24,6 @@ Value = Annotated[str, Field(min_length=1, max_length=100)]
 OneOf = Annotated[tuple[Value, ...], BeforeValidator(_listed)]
 
 
-class TasteSettings(Section):
-    """How one agent chooses among queues."""
-
-    prefers: tuple[Name, ...] = ()
-    allocation: Mapping[Name, Annotated[int, Field(ge=1, le=100)]] = {}
-
-    @model_validator(mode="after")
-    def _one_way(self) -> TasteSettings:
-        if self.prefers and self.allocation:
-            raise ValueError("give `prefers` or `allocation`, not both")
-        if self.allocation and sum(self.allocation.values()) != 100:
-            raise ValueError("the percentages must add up to 100")
-        return self
-
-
 class PrioritySettings(Section):
     """A class of calls and its priority. All that is given must hold; of a list one."""
 
@@ -66,7 +51,6 @@ class RoutingSettings(Section):
     priority_worth_seconds: Annotated[float, Field(gt=0)] | None = None
     seed: int = 0
     priorities: tuple[PrioritySettings, ...] = ()  # of all queues, after their own
-    agents: Mapping[Login, TasteSettings] = {}
 
 
 class PreferredSettings(Section):
@@ -170,6 +154,7 @@ class QueueSettings(Section):
     reserve: ReserveSettings | None = None
     hours: Name | None = None  # of `calendars`
     overflow: tuple[OverflowSettings, ...] = ()
+    pick_up: bool = False  # agents may take a waiting call by hand
     survey: SurveySettings | None = None  # after the talk
     recording: QueueRecordingSettings = QueueRecordingSettings()
     wrap_up: WrapUpSettings = WrapUpSettings()

@@ -22,7 +22,6 @@ from acd.site import LiveSite, Site, load_site
 
 log = structlog.get_logger(__name__)
 
-# `routing.agents` reaches an agent at the next log-in.
 _LIVE_SECTIONS = frozenset(
     {"numbers", "queues", "routing", "calendars", "lookups", "surveys", "catalogue", "flows", "outgoing", "people"}
     | {"recording"}

@@ -28,7 +28,6 @@ from acd.queue_settings import (
 from ivr.calendar import Calendar
 from ivr.errors import ConfigurationError, Problem, did_you_mean
 from ivr.source import Path, Source
-from routing import Taste
 from routing.model import canonical
 from routing.relaxation import Step
 
@@ -45,15 +44,20 @@ def skills_asked_for(queues: Queues) -> set[str]:
 # checks --------------------------------------------------------------------------------------------------------
 
 
+_MOVED = {
+    "calendars": "calendars of queues and of menus are the same now, and stand at the top, under `calendars`: `zone` is"
+    " written `time_zone` there, `mon` is `monday`, `special` is `exceptions` (see docs/ivr.md)",
+    "agents": "which queues an agent prefers is in the database now, beside the skills:"
+    " `guichet user add alice --prefers orders`, or `--share orders=30 --share support=70`",
+}
+
+
 def refuse_what_has_moved(source: Source) -> None:
     """Raises ConfigurationError for keys of former versions, and says where they stand now."""
     routing = source.data.get("routing")
-    if isinstance(routing, Mapping) and "calendars" in routing:
-        told = (
-            "calendars of queues and of menus are the same now, and stand at the top, under `calendars`: `zone` is"
-            " written `time_zone` there, `mon` is `monday`, `special` is `exceptions` (see docs/ivr.md)"
-        )
-        raise ConfigurationError([source.problem(("routing", "calendars"), told, at_key=True)])
+    for key, told in _MOVED.items():
+        if isinstance(routing, Mapping) and key in routing:
+            raise ConfigurationError([source.problem(("routing", key), told, at_key=True)])
 
 
 def check_routing(
@@ -73,13 +77,6 @@ class _Check:
         for path, to_queue in self._ways_out():
             if to_queue not in self.queues:
                 yield self._unknown(path, "queue", to_queue, self.queues)
-        for login, taste in self.routing.agents.items():
-            for index, name in enumerate(taste.prefers):
-                if name not in self.queues:
-                    yield self._unknown(("routing", "agents", login, "prefers", index), "queue", name, self.queues)
-            for name in taste.allocation:
-                if name not in self.queues:
-                    yield self._unknown(("routing", "agents", login, "allocation", name), "queue", name, self.queues)
 
     def steps(self) -> Iterator[Problem]:
         """Steps out of order, after the last resort, or about a skill that no queue asks for."""
@@ -151,11 +148,6 @@ def rules_of(routing: RoutingSettings, people: PeopleSettings | None = None) -> 
     )
 
 
-def taste_of(routing: RoutingSettings, login: str) -> Taste | None:
-    taste = routing.agents.get(login)
-    return Taste(taste.prefers, tuple(taste.allocation.items())) if taste else None
-
-
 def policy_of(name: str, queue: QueueSettings, routing: RoutingSettings, calendars: Calendars) -> QueuePolicy:
     return QueuePolicy(
         name=QueueName(name),
@@ -180,6 +172,7 @@ def policy_of(name: str, queue: QueueSettings, routing: RoutingSettings, calenda
         reserve=_reserve(queue.reserve) if queue.reserve else None,
         hours=calendars[queue.hours].hours if queue.hours else None,
         overflow=tuple(_overflow(rule) for rule in queue.overflow),
+        pick_up=queue.pick_up,
         recording=RecordingPolicy(mode=queue.recording.mode, share=(queue.recording.share_percent or 0.0) / 100),
         wrap_up=WrapUpPolicy(
             codes=tuple(WrapUpCode(code=code, label=label) for code, label in queue.wrap_up.codes.items()),

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 import structlog
+from msgspec.structs import replace
 
 from acd.domain.outgoing import OutgoingRules
 from acd.domain.people import every_whisper
@@ -78,7 +79,8 @@ class Site:
         return catalogue_of(self.settings)
 
     def routing_rules(self) -> RoutingRules:
-        return rules_of(self.settings.routing, self.settings.people)
+        rules = rules_of(self.settings.routing, self.settings.people)
+        return replace(rules, outgoing=self.outgoing)
 
 
 class LiveSite:

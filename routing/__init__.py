@@ -1,5 +1,6 @@
 """Routing: which agent for which work item, and why. Pure, synchronous; knows nothing of calls or telephony."""
 
+from routing.capacity import ChannelRules, room
 from routing.eligibility import Shortfall, shortfalls
 from routing.errors import DuplicateItemError, RoutingError, UnknownItemError
 from routing.matching import Match, Pool
@@ -9,6 +10,7 @@ from routing.ranking import AgentChoice, ItemChoice, PoolRules, QueueRules
 __all__ = [
     "AgentChoice",
     "Candidate",
+    "ChannelRules",
     "DuplicateItemError",
     "ItemChoice",
     "Match",
@@ -23,5 +25,6 @@ __all__ = [
     "Taste",
     "UnknownItemError",
     "WorkItem",
+    "room",
     "shortfalls",
 ]

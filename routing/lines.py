@@ -66,6 +66,8 @@ class Line:
 
     def offer(self, who: Candidate, idle: IdleAgents) -> None:
         """Take note of somebody who came free; entered into the order when an item asks, if still idle then."""
+        if self.rules.channel not in who.room:
+            return
         self._fresh.append(who)
         if len(self._fresh) >= self._purge_at:
             self._purge(idle)

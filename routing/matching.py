@@ -16,7 +16,7 @@ from routing.eligibility import is_eligible
 from routing.errors import DuplicateItemError, UnknownItemError
 from routing.estimate import Ahead
 from routing.lines import Bench, Line, Signature, clear_away, connect
-from routing.model import Candidate, Needs, Skills, WorkItem
+from routing.model import VOICE, Candidate, Needs, Skills, WorkItem
 from routing.ranking import Head, ItemChoice, ItemKey, PoolRules, QueueRules, item_key, item_order
 
 _FEW = 256  # lines or benches that are never worth clearing away
@@ -45,7 +45,7 @@ class Pool:
         self._idle: dict[str, Candidate] = {}
         self._fresh: dict[str, Candidate] = {}  # idle, but not yet entered into the lines' orders
         # Without these the first item by key is the one: the common case, and the quick one.
-        is_limited = any(queue.most_in_a_row for queue in self._queues.values())
+        is_limited = any(queue.most_in_a_row or queue.channel != VOICE for queue in self._queues.values())
         self._is_plain = self._rules.item_choice is ItemChoice.PRIORITY and not is_limited
         self._most = _FEW  # lines and benches reached: time to clear the unused ones away
 
@@ -173,7 +173,7 @@ class Pool:
         """The agent for this item, by its queue's choice; among agents named for it, in the order they are named."""
         item = self._items[item_id][1]
         if item.only:
-            candidate = next((self._idle[agent_id] for agent_id in item.only if agent_id in self._idle), None)
+            candidate = next((who for who in self._named_idle(item) if self._has_room(who, item)), None)
         else:
             if self._fresh:
                 self._enter_fresh()
@@ -185,16 +185,23 @@ class Pool:
         as many calls in a row as it may comes after all others."""
         who = self._idle[agent_id]
         named = self._named.get(agent_id)
-        if self._is_plain and who.taste is None and not named:
+        if self._is_plain and who.taste is None and not named and VOICE in who.room:
             first = min([line.items[0] for line in self._benches[who.skills].lines if line.items], default=None)
             return Match(first[1], who) if first else None
         heads = [Head(*line.items[0], line.rules) for line in self._benches[who.skills].lines if line.items]
         heads += [Head(key, item, self._rules_of(item.queue)) for key, item in named or ()]
+        heads = [head for head in heads if head.rules.channel in who.room]
         queue, times = who.row
         if 0 < self._rules_of(queue).most_in_a_row <= times:
             heads = [head for head in heads if head.item.queue != queue] or heads
         first_head = min(heads, key=item_order(self._rules.item_choice, who, now), default=None)
         return Match(first_head.item, who) if first_head else None
+
+    def _named_idle(self, item: WorkItem) -> Iterator[Candidate]:
+        return (self._idle[agent_id] for agent_id in item.only if agent_id in self._idle)
+
+    def _has_room(self, who: Candidate, item: WorkItem) -> bool:
+        return self._rules_of(item.queue).channel in who.room
 
     def agent_key(self, item_id: str, agent_id: str) -> tuple[float, float, str]:
         """By what this idle agent is ranked for this item."""

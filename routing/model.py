@@ -11,6 +11,9 @@ Skills = tuple[tuple[str, int], ...]  # an agent's proficiency per skill, 0-100,
 Requirements = tuple[tuple[str, int], ...]  # skill and least proficiency
 
 
+VOICE = "voice"  # the channel of calls
+
+
 def canonical(levels: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
     """The one hashable form of a set of skills or requirements."""
     return tuple(sorted(levels.items()))
@@ -71,3 +74,4 @@ class Candidate:
     draw: float = 0.0  # exponential of mean 1, drawn when the agent came free
     draw_from: float = 0.0  # where draws stood then: see `ranking.agent_key`
     taste: Taste | None = None
+    room: frozenset[str] = frozenset({VOICE})  # channels with room for one more: see `routing.capacity`

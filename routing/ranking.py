@@ -15,7 +15,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from routing.eligibility import proficiency
-from routing.model import Candidate, Needs, Taste, WorkItem
+from routing.model import VOICE, Candidate, Needs, Taste, WorkItem
 
 
 class AgentChoice(StrEnum):
@@ -44,6 +44,7 @@ class QueueRules(Struct, frozen=True, kw_only=True):
     target_seconds: float = 20.0  # of its service level
     most_in_a_row: int = 0  # calls of this queue that an agent gets in a row while another queue waits; 0: no limit
     reserve_group: str = ""  # its members help while the reserve is called up
+    channel: str = VOICE  # of its items: only who has room for one gets them
 
 
 class PoolRules(Struct, frozen=True, kw_only=True):

@@ -90,6 +90,9 @@ def _replayed(paths: Sequence[Path], journal: Path, day: str, runs: int) -> dict
     recording = recording_of(read_recording(journal), *_limits(paths[0], scenarios[0], day))
     reports = {"recorded": report_of([recording.observer])}
     workload = recording.workload
+    if unknown := workload.unknown_agents:
+        told = f"{len(unknown)} agents are left out: this journal begins after they were made known to the service"
+        typer.echo(told, err=True)
     configurations = {"as it was": as_it_was(workload)}
     for path, scenario in zip(paths, scenarios, strict=True):
         configurations[_free_name(path, {**reports, **configurations})] = through(scenario, workload, str(path))

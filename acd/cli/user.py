@@ -14,6 +14,7 @@ import typer
 from acd.adapters.store.users import SqlUserDirectory
 from acd.cli.failures import clear_failures
 from acd.service.ports import Role, User
+from acd.service.taste import taste_of
 from acd.service.users import UserError, UsersUnavailableError, check_user
 from acd.settings import Settings, load_settings
 from ticketing.api import open_database
@@ -38,6 +39,13 @@ def add(
     skill: Annotated[
         list[str] | None, typer.Option(metavar="NAME=LEVEL", help="Proficiency 0 to 100, higher is better.")
     ] = None,
+    prefers: Annotated[
+        list[str] | None, typer.Option(metavar="QUEUE", help="Gets calls of this queue first; the liked ones first.")
+    ] = None,
+    share: Annotated[
+        list[str] | None, typer.Option(metavar="QUEUE=PERCENT", help="Gets this share of the calls; 100 together.")
+    ] = None,
+    no_preference: Annotated[bool, typer.Option(help="Neither from now on.")] = False,
     password_stdin: Annotated[bool, typer.Option(help="Read the password from standard input.")] = False,
     keep_password: Annotated[bool, typer.Option(help="Ask for none: an existing one stays.")] = False,
     config: ConfigFile = None,
@@ -52,6 +60,7 @@ def add(
             roles=frozenset(role or ()) or (known.roles if known else frozenset({Role.AGENT})),
             extension=extension or (known.extension if known else None),
             skills=skills if skill else (known.skills if known else {}),
+            taste=taste if taste or no_preference else (known.taste if known else None),
         )
         check_user(user)
         _check_phone(user, settings)
@@ -60,7 +69,8 @@ def add(
         return user
 
     with _clear_failures():
-        skills = _skills_of(skill or [])
+        skills = _levels_of("--skill", skill or [])
+        taste = taste_of(tuple(prefers or ()), _levels_of("--share", share or []))
         user = _with_directory(config, save)
     typer.echo(f"{user.login}: {_described(user)}")
 
@@ -117,14 +127,15 @@ def _clear_failures() -> Iterator[None]:
             raise SystemExit(1) from None
 
 
-def _skills_of(given: list[str]) -> dict[str, int]:
-    skills = {}
+def _levels_of(option: str, given: list[str]) -> dict[str, int]:
+    levels = {}
     for text in given:
         skill, _, level = text.partition("=")
         if not (level.isascii() and level.isdigit()):
-            raise UserError(f"--skill {text}: write NAME=LEVEL, as in support=3")
-        skills[skill] = int(level)
-    return skills
+            what = "NAME=LEVEL, as in support=3" if option == "--skill" else "QUEUE=PERCENT, as in support=70"
+            raise UserError(f"{option} {text}: write {what}")
+        levels[skill] = int(level)
+    return levels
 
 
 def _check_phone(user: User, settings: Settings) -> None:
@@ -148,4 +159,7 @@ def _described(user: User) -> str:
     if user.extension:
         parts.append(f"extension {user.extension}")
     parts += [f"{skill}={level}" for skill, level in sorted((user.skills or {}).items())]
+    if user.taste and user.taste.preferences:
+        parts.append("prefers " + ", ".join(user.taste.preferences))
+    parts += [f"{share} % of {queue}" for queue, share in (user.taste.allocation if user.taste else ())]
     return " · ".join(parts)

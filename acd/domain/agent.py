@@ -93,6 +93,8 @@ class Agent(Struct, frozen=True, kw_only=True):
     call_id: CallId | None = None  # reserved, talking or wrap_up
     wrap_up_until: datetime | None = None
     after_call: AfterCall | None = None
+    talked_seconds: float = 0.0  # in the talk being wrapped up
+    wrap_up_queue: str = ""  # its queue: the call may be in another one by now
     draft: Draft | None = None  # of this call
     wrap_up_extended: timedelta = timedelta(0)
     phone_trouble: str = ""  # "", phone_unregistered or do_not_disturb, as far as the switch has told

@@ -91,7 +91,9 @@ def make_not_ready(turn: Turn, command: cmd.MakeNotReady) -> None:
 def start_wrap_up(turn: Turn, agent: Agent, call: Call) -> None:
     policy = turn.state.queue(QueueName(call.queue or ""))
     until = turn.now + policy.wrap_up_time
-    turn.happened(ev.WrapUpStarted(at=turn.now, agent_id=agent.agent_id, call_id=call.call_id, until=until))
+    turn.happened(
+        ev.WrapUpStarted(at=turn.now, agent_id=agent.agent_id, call_id=call.call_id, until=until, queue=policy.name)
+    )
     if not policy.wrap_up_time:
         _finish_wrap_up(turn, turn.state.agents[agent.agent_id], by_agent=False)
         return
@@ -115,7 +117,7 @@ def end_wrap_up(turn: Turn, command: cmd.EndWrapUp) -> None:
     if agent.state is not AgentState.WRAP_UP:
         raise WrongStateError(f"{agent.profile.name} is {agent.state}, not in wrap-up")
     if agent.call_id is not None:
-        check_code(turn, turn.state.calls[agent.call_id], command.code)
+        check_code(turn, agent, turn.state.calls[agent.call_id], command.code)
     _finish_wrap_up(turn, agent, by_agent=True, said=command)
 
 
@@ -154,7 +156,7 @@ def _finish_wrap_up(turn: Turn, agent: Agent, *, by_agent: bool, said: cmd.EndWr
             at=turn.now,
             agent_id=agent.agent_id,
             call_id=call.call_id,
-            queue=QueueName(call.queue or ""),
+            queue=QueueName(agent.wrap_up_queue or call.queue or ""),
             by_agent=by_agent,
             wrap_up_seconds=(turn.now - agent.since).total_seconds(),
         )

@@ -44,6 +44,11 @@ def match_all(turn: Turn) -> None:
 def _reserve(turn: Turn, match: Match) -> None:
     call = turn.state.calls[CallId(match.item.item_id)]
     agent = turn.state.agents[AgentId(match.candidate.agent_id)]
+    reserve_for(turn, call, agent, why_this_match(turn.state, match, turn.now))
+
+
+def reserve_for(turn: Turn, call: Call, agent: Agent, reasons: tuple[str, ...]) -> None:
+    """Offer this waiting call to this agent, who is ready or (taken by hand) not ready."""
     policy = turn.state.queue(QueueName(call.queue or ""))
     attempt = call.attempts + 1
     reservation_id = reservation_id_of(call.call_id, attempt)
@@ -56,7 +61,7 @@ def _reserve(turn: Turn, match: Match) -> None:
             reservation_id=reservation_id,
             agent_id=agent.agent_id,
             attempt=attempt,
-            reasons=why_this_match(turn.state, match, turn.now),
+            reasons=reasons,
             mode=mode,
         )
     )

@@ -6,7 +6,9 @@
 
 Out of arriving, ivr and waiting a call may become `detached` and, brought back by the dialplan, go on where it was.
 One that rings when control is lost goes on ringing; not answered, it is `detached` until it is back.
-A caller may hang up in any stage. A call stays in the state until it has ended and its agent's wrap-up is done.
+A talk has modes of its own (`acd.domain.talk`), and a talking call may be sent back to ivr or waiting, or on to an
+outside number (`forwarded`). A caller may hang up in any stage. A call stays in the state until it has ended and its
+agents' wrap-ups are done.
 """
 
 from __future__ import annotations
@@ -18,9 +20,11 @@ from msgspec import Struct
 
 from acd.domain.caller import Caller, CallerContext
 from acd.domain.ids import AgentId, CallId, QueueName, RecordingId, ReservationId
+from acd.domain.outgoing import FarEnd
 from acd.domain.people import OfferMode
 from acd.domain.priorities import Attributes
 from acd.domain.queue import OverflowCause, PreferredBy, RecordingMode
+from acd.domain.talk import Consult, Handover, TalkMode
 from routing.model import Requirements
 
 
@@ -32,6 +36,7 @@ class CallStage(StrEnum):
     TALKING = "talking"
     DETACHED = "detached"  # the service lost hold of the channel; music plays, the dialplan brings it back
     ENDED = "ended"
+    FORWARDED = "forwarded"  # sent on to somebody who is no agent of ours: an outside number, an extension
 
 
 class Result(StrEnum):
@@ -128,6 +133,16 @@ class Call(Struct, frozen=True, kw_only=True):
     turned_away: OverflowCause | None = None  # at the door of a queue; it hears why and ends
     overflows: tuple[str, ...] = ()  # queue and cause of each, in order: "support:closed"
     reasons: tuple[str, ...] = ()  # why this agent, of the latest reservation
+    talk_mode: TalkMode = TalkMode.TALKING
+    held_by: str = ""  # a HeldBy while held
+    mode_since: datetime | None = None  # since when the talk is as it is, once it has been anything but talking
+    is_muted: bool = False  # the caller does not hear the agent
+    consult: Consult | None = None
+    consults: int = 0
+    moves: int = 0  # how often the parties were put together anew: an end of a bridge in between was no hang-up
+    handovers: tuple[Handover, ...] = ()  # who had it before, oldest first
+    forwarded_to: FarEnd | None = None
+    ticket_number: str | None = None  # committed by an agent who had it before
     recording: RunningRecording | None = None
     recordings: int = 0  # begun so far
     incident_id: str = ""  # the major incident whose end they will be told

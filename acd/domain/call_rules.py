@@ -12,18 +12,23 @@ from acd.domain import effects as fx
 from acd.domain import events as ev
 from acd.domain.agent import BUSY_STATES, AfterCall, AgentState, NotReadyReason
 from acd.domain.agent_rules import start_wrap_up
+from acd.domain.arrangement import Arrangement
 from acd.domain.assignment import bench, match_agent, match_call, settle_reservation, watch_offer
 from acd.domain.call import Call, CallStage, Reason, Result, Termination
+from acd.domain.consultation import arrange, end_consult
 from acd.domain.ids import AgentId, QueueName, reservation_id_of
 from acd.domain.offer_rules import withdraw_offer
 from acd.domain.offers import awaits_acceptance
 from acd.domain.phone_rules import be_ready
 from acd.domain.recording_rules import stop_recording
+from acd.domain.talk import TalkMode
+from acd.domain.talk_rules import reject_consult
 from acd.domain.turn import Rule, Turn
 from acd.domain.waiting_rules import agent_left, forget_steps, progress
 
 _BEFORE_QUEUE = frozenset({CallStage.ARRIVING, CallStage.IVR, CallStage.DETACHED})
 _LOSES_CONTROL = frozenset({CallStage.ARRIVING, CallStage.IVR, CallStage.WAITING, CallStage.RESERVED})
+_GOES_ON_ALONE = frozenset({CallStage.TALKING, CallStage.FORWARDED})
 
 
 def start_call(turn: Turn, command: cmd.StartCall) -> None:
@@ -49,7 +54,7 @@ def report_control_lost(turn: Turn, command: cmd.ReportControlLost) -> None:
     """A call that rings or talks goes on in Dial's own hands, and AMI still tells of it. But after a ring in vain it
     must not be offered before it is back: nobody could be rung, and one agent after the other would pay for it."""
     call = turn.state.calls.get(command.call_id)
-    if call is not None and call.is_controlled and call.stage in _LOSES_CONTROL:
+    if call is not None and call.is_controlled and call.stage in _LOSES_CONTROL | _GOES_ON_ALONE:
         if call.stage is CallStage.WAITING:
             forget_steps(turn, call)
         turn.happened(ev.CallDetached(at=turn.now, call_id=call.call_id))
@@ -163,7 +168,7 @@ def report_ring_failed(turn: Turn, command: cmd.ReportRingFailed) -> None:
 
 def reject_reservation(turn: Turn, command: cmd.RejectReservation) -> None:
     agent = turn.state.agent(command.agent_id)
-    if agent.call_id is None or agent.reservation_id is None:
+    if reject_consult(turn, agent) or agent.call_id is None or agent.reservation_id is None:
         return
     call = turn.state.reserved_call(agent.call_id, agent.reservation_id)
     if call is None:
@@ -242,13 +247,22 @@ def report_talk_ended(turn: Turn, command: cmd.ReportTalkEnded) -> None:
 
 
 def _end_talk(turn: Turn, call: Call) -> None:
+    end_consult(turn, call, "talk_over", TalkMode.TALKING)
+    close_talk(turn, turn.state.calls[call.call_id])
+    arrange(turn, call, Arrangement.OVER)
+
+
+def close_talk(turn: Turn, call: Call, transferred: ev.CallTransferred | None = None) -> None:
+    """The agent's part is over, the wrap-up begins. `transferred`: what becomes of the caller, told in between."""
     agent_id, answered_at = call.agent_id, call.answered_at
     if agent_id is None or answered_at is None:
         return
     queue = QueueName(call.queue or "")
     seconds = (turn.now - answered_at).total_seconds()
     turn.happened(ev.TalkEnded(at=turn.now, call_id=call.call_id, queue=queue, agent_id=agent_id, talk_seconds=seconds))
-    start_wrap_up(turn, turn.state.agents[agent_id], turn.state.calls[call.call_id])
+    if transferred is not None:
+        turn.happened(transferred)
+    start_wrap_up(turn, turn.state.agents[agent_id], call)
 
 
 def end_call(turn: Turn, command: cmd.EndCall) -> None:
@@ -323,6 +337,8 @@ def _result(turn: Turn, call: Call, reason: Reason, waited: float | None) -> Res
         return Result.FAILED
     if call.turned_away is not None or (call.queue is None and call.overflows):
         return Result.TURNED_AWAY
+    if call.queue is None and call.handovers:
+        return Result.ANSWERED  # by an agent, who sent it into the menus
     if call.incident_id and call.queue is None:
         return Result.DEFLECTED
     if call.queue is None:

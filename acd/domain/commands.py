@@ -17,6 +17,7 @@ from acd.domain.ids import AgentId, CallId, QueueName, RecordingId, ReservationI
 from acd.domain.people import Sentences
 from acd.domain.priorities import Attributes
 from acd.domain.queue import QueuePolicy, RecordingMode, RoutingRules
+from acd.domain.talk import Destination
 from routing.model import Requirements
 
 
@@ -403,3 +404,132 @@ class BroadcastText(Command, frozen=True, kw_only=True):
     text: str
     sender: str
     queue: QueueName | None = None
+
+
+# a talk: what its agent does -------------------------------------------------------------------------------------
+
+
+class HoldCall(Command, frozen=True, kw_only=True):
+    agent_id: AgentId
+
+
+class ResumeCall(Command, frozen=True, kw_only=True):
+    agent_id: AgentId
+
+
+class MuteCall(Command, frozen=True, kw_only=True):
+    agent_id: AgentId
+    is_muted: bool
+
+
+class SendDigits(Command, frozen=True, kw_only=True):
+    """To whom the agent speaks with."""
+
+    agent_id: AgentId
+    digits: str  # 0-9, *, #, A-D
+
+
+class TransferCall(Command, frozen=True, kw_only=True):
+    """Send the caller on without asking there first. `title`, `note`: for the next agent."""
+
+    agent_id: AgentId
+    to: Destination
+    title: str = ""
+    note: str = ""
+
+
+class ConsultAgent(Command, frozen=True, kw_only=True):
+    """Ask an agent, an extension or an outside number while the caller hears music."""
+
+    agent_id: AgentId
+    to_agent: AgentId | None = None
+    number: str = ""
+
+
+class SwapCalls(Command, frozen=True, kw_only=True):
+    """Speak with the other one of caller and consulted party."""
+
+    agent_id: AgentId
+
+
+class CancelConsult(Command, frozen=True, kw_only=True):
+    """Let the consulted party go; back to the caller."""
+
+    agent_id: AgentId
+
+
+class CompleteTransfer(Command, frozen=True, kw_only=True):
+    """Leave caller and consulted party together, out of a consultation or a conference."""
+
+    agent_id: AgentId
+    title: str = ""
+    note: str = ""
+
+
+class StartConference(Command, frozen=True, kw_only=True):
+    agent_id: AgentId
+
+
+class PickUpCall(Command, frozen=True, kw_only=True):
+    """Take a waiting call by hand, where its queue permits that."""
+
+    agent_id: AgentId
+    call_id: CallId
+
+
+class TakeOverCall(Command, frozen=True, kw_only=True):
+    """A supervisor's: this agent's phone (the supervisor's own, or anybody's) gets a talk that another agent has."""
+
+    call_id: CallId
+    agent_id: AgentId
+
+
+# a talk: what the world reports ----------------------------------------------------------------------------------
+
+
+class ReportPhoneHold(Command, frozen=True, kw_only=True):
+    """The agent pressed the phone's own hold key."""
+
+    call_id: CallId
+    agent_id: AgentId
+    is_held: bool
+
+
+class ReportConsultAnswer(Command, frozen=True, kw_only=True):
+    call_id: CallId
+    consult_id: str
+
+
+class ReportConsultOver(Command, frozen=True, kw_only=True):
+    """The consulted party did not answer, or has hung up."""
+
+    call_id: CallId
+    consult_id: str
+    cause: str
+
+
+class ExpireConsult(Command, frozen=True, kw_only=True):
+    """The engine's own limit for a ring has passed."""
+
+    call_id: CallId
+    consult_id: str
+
+
+class ReportAgentGone(Command, frozen=True, kw_only=True):
+    """The phone of the talk's own agent has hung up (while not in plain talk: there the caller's flow hears of it)."""
+
+    call_id: CallId
+    agent_id: AgentId
+
+
+class ReportArrangementFailed(Command, frozen=True, kw_only=True):
+    call_id: CallId
+    moves: int
+    cause: str
+
+
+class ReportForwardFailed(Command, frozen=True, kw_only=True):
+    """Nobody answered at the number the caller was sent to."""
+
+    call_id: CallId
+    cause: str

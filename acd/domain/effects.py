@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
+from acd.domain.arrangement import Arrangement
 from acd.domain.call import Call
 from acd.domain.commands import Command
 from acd.domain.ids import AgentId, CallId, QueueName, RecordingId, ReservationId
 from acd.domain.people import Whisper
 from acd.domain.queue import RecordingMode
+from acd.domain.talk import Consult
 
 
 class Effect(Struct, frozen=True, kw_only=True, tag=True):
@@ -42,6 +44,33 @@ class StopRinging(Effect, frozen=True, kw_only=True):
 
     call_id: CallId
     reservation_id: ReservationId
+
+
+class ArrangeTalk(Effect, frozen=True, kw_only=True):
+    """Put the call's parties together as the call now says: it was `before`, it is `after`. Comes back as
+    `ReportArrangementFailed` when the switch does not do it."""
+
+    call_id: CallId
+    moves: int  # of the call, when this was decided
+    before: Arrangement
+    after: Arrangement
+    agent_extension: str = ""  # whose leg the talk had, "" when there is none
+    consult: Consult | None = None  # as it was before
+
+
+class MuteAgent(Effect, frozen=True, kw_only=True):
+    call_id: CallId
+    extension: str
+    is_muted: bool
+
+
+class PlayDigits(Effect, frozen=True, kw_only=True):
+    """Send these keys to the party the agent speaks with."""
+
+    call_id: CallId
+    digits: str
+    to: str  # "caller" or "consulted"
+    consult: Consult | None = None
 
 
 class StartRecording(Effect, frozen=True, kw_only=True):

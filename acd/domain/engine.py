@@ -22,6 +22,8 @@ from acd.domain import (
     reserves,
     restart_rules,
     supervision,
+    talk_rules,
+    transfer_rules,
     waiting_rules,
     wrap_up_rules,
 )
@@ -47,10 +49,19 @@ _RULES: dict[type[cmd.Command], Rule] = {
     **offer_rules.RULES,
     **supervision.RULES,
     **fallback_rules.RULES,
+    **talk_rules.RULES,
+    **transfer_rules.RULES,
     **restart_rules.RULES,
 }
 
-_TIMERS = (agent_rules.timers, assignment.timers, waiting_rules.timers, reserves.timers, reason_rules.timers)
+_TIMERS = (
+    agent_rules.timers,
+    assignment.timers,
+    waiting_rules.timers,
+    reserves.timers,
+    reason_rules.timers,
+    talk_rules.timers,
+)
 
 
 class Engine:

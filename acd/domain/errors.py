@@ -3,6 +3,8 @@
 ├── UnknownAgentError
 ├── UnknownCallError
 ├── UnknownQueueError
+├── NumberNotAllowedError
+├── NotPermittedError
 ├── UnknownReasonError        422
 ├── UnknownWrapUpCodeError    422
 ├── WrapUpCodeRequiredError   422
@@ -29,6 +31,14 @@ class UnknownQueueError(DomainError):
 
 class WrongStateError(DomainError):
     error_id = "agent.wrong_state"
+
+
+class NumberNotAllowedError(DomainError):
+    error_id = "transfer.number_not_allowed"
+
+
+class NotPermittedError(DomainError):
+    error_id = "call.not_permitted"
 
 
 class RecordingNotAllowedError(DomainError):

@@ -10,9 +10,11 @@ from acd.domain.agent import AfterCall, AgentProfile, Draft
 from acd.domain.call import Call, IvrStep, Ring, Termination
 from acd.domain.caller import Caller, CallerContext
 from acd.domain.ids import AgentId, CallId, QueueName, RecordingId, ReservationId
+from acd.domain.outgoing import FarEnd
 from acd.domain.people import OfferMode, Sentences
 from acd.domain.priorities import Attributes
 from acd.domain.queue import QueuePolicy, RecordingMode, RoutingRules
+from acd.domain.talk import Consult, Handover, TalkMode
 from routing.model import Requirements
 
 
@@ -275,6 +277,7 @@ class WrapUpStarted(Event, frozen=True, kw_only=True):
     agent_id: AgentId
     call_id: CallId
     until: datetime
+    queue: str = ""
 
 
 class DraftKept(Event, frozen=True, kw_only=True):
@@ -420,3 +423,112 @@ class TextBroadcast(Event, frozen=True, kw_only=True):
     sender: str
     queue: QueueName | None
     agents: tuple[AgentId, ...]
+
+
+# what people do with a talk --------------------------------------------------------------------------------------
+
+
+class TalkHeld(Event, frozen=True, kw_only=True):
+    """The caller hears music. `by`: a HeldBy."""
+
+    call_id: CallId
+    queue: QueueName
+    agent_id: AgentId
+    by: str
+
+
+class TalkResumed(Event, frozen=True, kw_only=True):
+    """`cause`: `screen`, `phone`, or `failed` (it could not be held)."""
+
+    call_id: CallId
+    queue: QueueName
+    agent_id: AgentId
+    cause: str
+
+
+class AgentMuted(Event, frozen=True, kw_only=True):
+    call_id: CallId
+    agent_id: AgentId
+    is_muted: bool
+
+
+class ConsultStarted(Event, frozen=True, kw_only=True):
+    """The caller hears music, the consulted party is rung."""
+
+    call_id: CallId
+    queue: QueueName
+    agent_id: AgentId
+    consult: Consult
+
+
+class ConsultAnswered(Event, frozen=True, kw_only=True):
+    call_id: CallId
+    queue: QueueName
+    agent_id: AgentId
+    consult_id: str
+    consulted_id: AgentId | None
+
+
+class ConsultSwapped(Event, frozen=True, kw_only=True):
+    """`with_caller`: the agent speaks with the caller now, and the consulted party hears music; else the reverse."""
+
+    call_id: CallId
+    queue: QueueName
+    agent_id: AgentId
+    consult_id: str
+    with_caller: bool
+
+
+class ConsultEnded(Event, frozen=True, kw_only=True):
+    """The consulted party is no more part of it. `mode`: how the talk goes on. `cause`: `canceled`, `hung_up`,
+    `no_answer`, `busy`, `unreachable`, `failed`, `rejected`, `talk_over`, `transferred`."""
+
+    call_id: CallId
+    queue: QueueName
+    agent_id: AgentId
+    consult_id: str
+    consulted_id: AgentId | None
+    cause: str
+    mode: TalkMode
+
+
+class ConferenceStarted(Event, frozen=True, kw_only=True):
+    call_id: CallId
+    queue: QueueName
+    agent_id: AgentId
+    consult_id: str
+
+
+class ConferenceEnded(Event, frozen=True, kw_only=True):
+    """Two are left, or nobody; a ConsultEnded, a CallTransferred or the end of the talk says who."""
+
+    call_id: CallId
+    queue: QueueName
+    agent_id: AgentId
+    cause: str
+
+
+class CallTransferred(Event, frozen=True, kw_only=True):
+    """The agent of `handover` has it no more. Follows their TalkEnded.
+
+    `reservation_id` set: `to_agent` talks to the caller from now on (a consultation completed). Else with `far_end` it
+    goes on there (`forwarded`), with `flow` into the menus, and without either a CallQueued follows.
+    """
+
+    call_id: CallId
+    queue: QueueName
+    agent_id: AgentId
+    handover: Handover
+    to_agent: AgentId | None = None
+    reservation_id: ReservationId | None = None
+    attempt: int = 0
+    far_end: FarEnd | None = None
+    flow: str = ""
+
+
+class ForwardFailed(Event, frozen=True, kw_only=True):
+    """The number did not answer; a CallQueued follows. `queue`: the one it was sent on from."""
+
+    call_id: CallId
+    queue: QueueName
+    cause: str

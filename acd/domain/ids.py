@@ -16,6 +16,10 @@ def call_id_of(linkedid: str) -> CallId:
     return CallId(f"call_{linkedid}")
 
 
+def linkedid_of(call_id: CallId) -> str:
+    return call_id.removeprefix("call_")
+
+
 def agent_id_of(login: str) -> AgentId:
     return AgentId(f"agent_{login}")
 

@@ -118,6 +118,8 @@ class QueueStatistics:
             case ev.WrapUpEnded(queue=queue, wrap_up_seconds=seconds):
                 self.of(queue).wrap_up_seconds += seconds
                 self.of(queue).wrap_ups += 1
+            case ev.CallTransferred(call_id=call_id):
+                self._inside.pop(call_id, None)  # answered: should it come to a queue again, it is offered anew
             case ev.CallEnded():
                 self._ended(event)
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from acd.domain.ids import AgentId, QueueName
+from acd.domain.outgoing import OutgoingRules
 from acd.domain.people import OfferMode, PeopleRules, Sentences, WrapUpPolicy
 from acd.domain.priorities import PriorityRule
 from ivr.opening import OpeningHours
@@ -85,6 +86,7 @@ class RoutingRules(PoolRules, frozen=True, kw_only=True):
 
     seed: int = 0  # of weighted random choices
     people: PeopleRules = PeopleRules()
+    outgoing: OutgoingRules = OutgoingRules()  # of numbers that agents have called
 
 
 class QueuePolicy(Struct, frozen=True, kw_only=True):
@@ -107,6 +109,7 @@ class QueuePolicy(Struct, frozen=True, kw_only=True):
     reserve: ReservePolicy | None = None
     hours: OpeningHours | None = None
     overflow: tuple[Overflow, ...] = ()
+    pick_up: bool = False  # agents may take a waiting call by hand
     recording: RecordingPolicy = RecordingPolicy()
     wrap_up: WrapUpPolicy = WrapUpPolicy()
     offer_mode: OfferMode = OfferMode.RING

@@ -81,9 +81,9 @@ def _begin(turn: Turn, call: Call, mode: RecordingMode) -> None:
 
 
 def _goes_on(turn: Turn, call_id: CallId) -> bool:
-    """One agent has done with the caller, who goes to another."""
+    """One agent has done with the caller, whom another has from now on."""
     call = turn.state.calls.get(call_id)
-    return call is not None and call.talk_ended_at is None
+    return call is not None and call.stage is CallStage.TALKING and call.talk_ended_at is None
 
 
 # what agents do ------------------------------------------------------------------------------------------------

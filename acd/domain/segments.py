@@ -24,7 +24,9 @@ from msgspec.structs import replace
 from acd.domain import events as ev
 from acd.domain.agent import AgentState, NotReadyReason
 from acd.domain.call import Call
+from acd.domain.changes.conversation import consulted_agent
 from acd.domain.ids import AgentId, CallId, QueueName
+from acd.domain.talk import TalkMode
 
 
 class SegmentKind(StrEnum):
@@ -82,6 +84,12 @@ class _Step(NamedTuple):
     queue: QueueName | None = None
 
 
+def _after_transfer(event: ev.CallTransferred) -> _Step:
+    """With another agent, or with somebody outside; else on the way to a menu or a queue."""
+    goes_on = event.reservation_id is not None or event.far_end is not None
+    return _Step(SegmentKind.TALKING if goes_on else SegmentKind.IVR, event.to_agent if goes_on else None)
+
+
 _OF_CALLS: Mapping[type[ev.Event], Callable[[Any], _Step]] = {
     ev.IvrPathRecorded: lambda event: _Step(SegmentKind.IVR),
     ev.CallQueued: lambda event: _Step(SegmentKind.WAITING, queue=event.queue),
@@ -91,6 +99,17 @@ _OF_CALLS: Mapping[type[ev.Event], Callable[[Any], _Step]] = {
     ev.ReservationTimedOut: lambda event: _Step(SegmentKind.WAITING, queue=event.queue),
     ev.ReservationCanceled: lambda event: _Step(SegmentKind.WAITING, queue=event.queue),
     ev.ReservationRescinded: lambda event: _Step(SegmentKind.WAITING, queue=event.queue),
+    ev.TalkHeld: lambda event: _Step(SegmentKind.HELD, event.agent_id),
+    ev.TalkResumed: lambda event: _Step(SegmentKind.TALKING, event.agent_id),
+    ev.ConsultStarted: lambda event: _Step(SegmentKind.CONSULT, event.agent_id),
+    ev.ConsultSwapped: lambda event: _Step(
+        SegmentKind.TALKING if event.with_caller else SegmentKind.CONSULT, event.agent_id
+    ),
+    ev.ConsultEnded: lambda event: _Step(
+        SegmentKind.HELD if event.mode is TalkMode.HELD else SegmentKind.TALKING, event.agent_id
+    ),
+    ev.ConferenceStarted: lambda event: _Step(SegmentKind.CONFERENCE, event.agent_id),
+    ev.CallTransferred: _after_transfer,
 }
 
 
@@ -164,6 +183,9 @@ class _CallBook:
         if self.current.kind is not SegmentKind.WRAP_UP:
             self.go(at, _Step(SegmentKind.WRAP_UP, next(iter(self.wrapping_up))))
         return False
+
+
+_AgentStep = tuple[AgentState, dict[str, Any]]
 
 
 class KeptCall(Struct, frozen=True, kw_only=True):
@@ -317,16 +339,20 @@ class SegmentBook:
                     self._last[event.agent_id] = closed = _closed(current, event.at)
                     self._put(closed)
                 return
-        step = _OF_AGENTS.get(type(event))
-        if step is None:
-            return
-        agent_id: AgentId = event.agent_id  # type: ignore[attr-defined]  # every event of the table has it
-        state, changes = step(event)
+        if (step := _OF_AGENTS.get(type(event))) is not None:
+            self._goes_on(event.agent_id, event.at, step(event))  # type: ignore[attr-defined]  # all of the table have it
+        is_blind = isinstance(event, ev.CallTransferred) and event.reservation_id is None
+        step = None if is_blind else _OF_CONSULTED.get(type(event))
+        if step is not None and (consulted_id := consulted_agent(event)) is not None:
+            self._goes_on(consulted_id, event.at, step(event))
+
+    def _goes_on(self, agent_id: AgentId, at: datetime, step: _AgentStep) -> None:
+        state, changes = step
         before = self._last.pop(agent_id, None)
         if (current := self._agents.get(agent_id)) is not None:
-            before = _closed(current, event.at)
+            before = _closed(current, at)
             self._put(before)
-        if before is not None and before.ends_at is not None and (current or before.ends_at >= event.at):
+        if before is not None and before.ends_at is not None and (current or before.ends_at >= at):
             # Logged out and in at the same instant: one shift.
             place: dict[str, Any] = {
                 "shift_at": before.shift_at,
@@ -334,7 +360,7 @@ class SegmentBook:
                 "begins_at": before.ends_at,
             }
         else:
-            place = {"shift_at": event.at, "position": 0, "begins_at": event.at}
+            place = {"shift_at": at, "position": 0, "begins_at": at}
         following = AgentSegment(agent_id=agent_id, state=state, **place, **changes)
         self._agents[agent_id] = following
         self._put(following)
@@ -343,7 +369,9 @@ class SegmentBook:
         self._changed_agents[segment.agent_id, segment.shift_at, segment.position] = segment
 
 
-_AgentStep = tuple[AgentState, dict[str, Any]]
+def _talking(event: Any, activity: str = "") -> _AgentStep:
+    return AgentState.TALKING, {"call_id": event.call_id, "activity": activity}
+
 
 _OF_AGENTS: Mapping[type[ev.Event], Callable[[Any], _AgentStep]] = {
     ev.AgentLoggedIn: lambda event: (AgentState.NOT_READY, {"reason": NotReadyReason.LOGGED_IN}),
@@ -353,6 +381,19 @@ _OF_AGENTS: Mapping[type[ev.Event], Callable[[Any], _AgentStep]] = {
     ev.ReservationAccepted: lambda event: (AgentState.TALKING, {"call_id": event.call_id}),
     ev.TalkAdopted: lambda event: (AgentState.TALKING, {"call_id": event.call.call_id}),
     ev.WrapUpStarted: lambda event: (AgentState.WRAP_UP, {"call_id": event.call_id}),
+    ev.TalkHeld: lambda event: _talking(event, "held"),
+    ev.TalkResumed: _talking,
+    ev.ConsultStarted: lambda event: _talking(event, "consult"),
+    ev.ConsultSwapped: lambda event: _talking(event, "" if event.with_caller else "consult"),
+    ev.ConsultEnded: lambda event: _talking(event, "held" if event.mode is TalkMode.HELD else ""),
+    ev.ConferenceStarted: lambda event: _talking(event, "conference"),
+}
+
+# What becomes of the agent who is asked; the end of it is a state of their own again.
+_OF_CONSULTED: Mapping[type[ev.Event], Callable[[Any], _AgentStep]] = {
+    ev.ConsultStarted: lambda event: (AgentState.RESERVED, {"call_id": event.call_id}),
+    ev.ConsultAnswered: lambda event: _talking(event, "consult"),
+    ev.CallTransferred: _talking,
 }
 
 

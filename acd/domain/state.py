@@ -149,6 +149,7 @@ class State:
         call = self.calls.get(call_id)
         if call is None or call.stage is not CallStage.ENDED:
             return
-        agent = self.agents.get(call.agent_id) if call.agent_id else None
-        if agent is None or agent.call_id != call_id:
+        had_it = (call.agent_id, *(handover.agent_id for handover in call.handovers))
+        agents = (self.agents.get(agent_id) for agent_id in had_it if agent_id)
+        if not any(agent is not None and agent.call_id == call_id for agent in agents):
             del self.calls[call_id]

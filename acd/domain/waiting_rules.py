@@ -9,7 +9,7 @@ from acd.domain import commands as cmd
 from acd.domain import effects as fx
 from acd.domain import events as ev
 from acd.domain.agent import Agent, AgentState
-from acd.domain.assignment import match_all, match_call
+from acd.domain.assignment import match_all, match_call, reserve_for
 from acd.domain.call import Call, CallStage, Ring
 from acd.domain.errors import WrongStateError
 from acd.domain.estimates import expected_wait_seconds
@@ -63,15 +63,25 @@ def _let_in(turn: Turn, call: Call, policy: QueuePolicy, place: cmd.EnqueueCall)
             turn.wish(fx.TurnAway(call_id=call.call_id, announcement=way_out.announcement, flow=way_out.flow))
             return False
         policy = turn.state.queue(to_queue)
-    put_in_queue(
-        turn, call, policy, place, priority_of(policy, call.caller, call.context, place.attributes, place.priority)
-    )
+    priority = priority_of(policy, call.caller, call.context, place.attributes, place.priority)
+    put_in_queue(turn, call, policy, place, priority)
     return True
 
 
-def put_in_queue(turn: Turn, call: Call, policy: QueuePolicy, place: cmd.EnqueueCall, priority: Priority) -> None:
+def put_in_queue(
+    turn: Turn,
+    call: Call,
+    policy: QueuePolicy,
+    place: cmd.EnqueueCall,
+    priority: Priority,
+    *,
+    first: tuple[Ring, ...] = (),
+    taker: Agent | None = None,
+) -> None:
+    """Without asking at the door. `first`: agents it is kept for before the queue's own preferences. `taker`: who is
+    offered it now, free as they are, whatever the rules of routing say."""
     queued_at = min(place.queued_at or turn.now, turn.now)
-    rings = tuple(ring for wanted in policy.preferred if (ring := _ring(call, wanted)))
+    rings = first + tuple(ring for wanted in policy.preferred if (ring := _ring(call, wanted)))
     in_force, ring_since = _ring_by(rings, queued_at, turn.now)
     turn.happened(
         ev.CallQueued(
@@ -89,6 +99,10 @@ def put_in_queue(turn: Turn, call: Call, policy: QueuePolicy, place: cmd.Enqueue
             ring_since=ring_since,
         )
     )
+    agent = turn.state.agents.get(taker.agent_id) if taker is not None else None
+    if agent is not None and agent.state in {AgentState.READY, AgentState.NOT_READY}:
+        reserve_for(turn, turn.state.calls[call.call_id], agent, (f"taken over by {agent.profile.name}",))
+        return
     progress(turn, call.call_id)
     if turn.state.pool.has_item(call.call_id):  # else a step has sent it on, and somebody there takes it already
         match_call(turn, call.call_id)

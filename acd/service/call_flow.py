@@ -18,11 +18,12 @@ from msgspec.structs import replace
 
 from acd.domain import commands as cmd
 from acd.domain.agent import NotReadyReason
+from acd.domain.arrangement import Arrangement, arrangement_of
 from acd.domain.call import Call, CallStage, Reason
 from acd.domain.effects import RingAgent, TurnAway
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId, call_id_of
 from acd.domain.priorities import Attributes, attributes_asked_for
-from acd.domain.state import State
+from acd.domain.talk import HeldBy, TalkMode
 from acd.service.admission import NO_LIMITS, Limits
 from acd.service.identification import LOOKUP_LIMIT, Identification
 from acd.service.menu import MenuServices, MenuWalk, Route, SentOn
@@ -35,16 +36,18 @@ from acd.service.ports import (
     DialStatus,
     PromptsError,
     Stage,
-    Telephony,
 )
 from acd.service.survey_desk import SurveyDesk, SurveyPlan
-from acd.service.tasks import BackgroundTasks
+from acd.service.talk import CallersPart, Next
+from acd.service.talk_legs import LegServices, state_of
 from ivr import interpreter
 from ivr.model import EnterQueue, HangUp, PromptRef, Session
 from routing.model import canonical
 
 log = structlog.get_logger(__name__)
 
+_WAITS = frozenset({Stage.WAITING, Stage.TRANSFERRED})
+_APART = frozenset({Arrangement.HELD, Arrangement.CONSULTING})  # the caller has music, the agent is elsewhere
 _PHONE_TROUBLE = {
     DialStatus.BUSY: NotReadyReason.PHONE_BUSY,
     DialStatus.UNREACHABLE: NotReadyReason.PHONE_UNREACHABLE,
@@ -53,16 +56,12 @@ _PHONE_TROUBLE = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FlowServices:
+class FlowServices(LegServices):
     """What a flow works with; the same for all."""
 
-    submit: Callable[[cmd.Command], None]
-    state: State
     clock: Clock
     desk: Desk
     menus: MenuServices
-    telephony: Telephony
-    tasks: BackgroundTasks
     route_of: Callable[[str], Route]  # by called number; raises LookupError
     flow_named: Callable[[str], Route]  # raises LookupError
     default_language: str
@@ -83,7 +82,9 @@ async def _known_before() -> None:
     """Who calls was asked before the talk."""
 
 
-async def adopt_talk(services: FlowServices, linkedid: str, agent_id: AgentId | None = None) -> None:
+async def adopt_talk(
+    services: FlowServices, linkedid: str, agent_id: AgentId | None = None, mode: TalkMode = TalkMode.TALKING
+) -> None:
     """Know again a talk that began before this service did, if the desk has its call. `agent_id`: who talks, as the
     switch says; without it who the desk says."""
     known = services.state.calls.get(call_id_of(linkedid))
@@ -93,7 +94,9 @@ async def adopt_talk(services: FlowServices, linkedid: str, agent_id: AgentId | 
         return
     call = await call_under_way(services, linkedid)
     if call is not None:
-        services.submit(cmd.AdoptTalk(call=replace(call, agent_id=agent_id or call.agent_id)))
+        held_by = HeldBy.SCREEN if mode is TalkMode.HELD else ""
+        found = replace(call, agent_id=agent_id or call.agent_id, talk_mode=mode, held_by=held_by)
+        services.submit(cmd.AdoptTalk(call=found))
 
 
 class CallFlow:
@@ -111,6 +114,7 @@ class CallFlow:
         self._farewell: TurnAway | None = None
         self._wish: RingAgent | None = None  # the latest one not yet looked at
         self._wished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.part = CallersPart(channel, services)
         self.dialled: ReservationId | None = None  # the reservation whose phone rings (or talks) now
 
     # the story -----------------------------------------------------------------------------------------------
@@ -121,7 +125,14 @@ class CallFlow:
         if self._facts.stage == Stage.SURVEY:
             await self._go_on_in_survey(route)
             return
-        if self._facts.was_answered:
+        if self._facts.stage == Stage.HELD:
+            await adopt_talk(self._services, self.linkedid, mode=TalkMode.HELD)
+            self._start(route)
+            if self.call_id in self._services.state.calls:
+                await self._go_on_talking()
+                return
+        has_talked = self._facts.was_answered and self._facts.stage != Stage.TRANSFERRED
+        if has_talked or self._facts.stage == Stage.TALKING:
             await adopt_talk(self._services, self.linkedid)
             self._start(route)
             await self._end_after_talk()
@@ -129,12 +140,15 @@ class CallFlow:
         self._start(route)
         route = self._route_inside(route)
         lookup = self._services.tasks.start(self._identification.find(self._facts.ticket), "identify_caller")
-        if self._facts.stage == Stage.WAITING and self._knows_queue():
+        if self._facts.stage in _WAITS and self._knows_queue():
             self._settle_ring()
             await lookup
             wish = await self._wait_for_agent(self._place_kept(route), self._facts.ivr_session)
         else:
             wish = await self._through(await self._menu.walk(route, lookup), lookup)
+        await self._as_wished(wish, lookup)
+
+    async def _as_wished(self, wish: TurnAway | None, lookup: asyncio.Task[None]) -> None:
         while wish is not None:
             wish = await self._sent_on(wish, lookup)
 
@@ -300,10 +314,13 @@ class CallFlow:
         return attributes_asked_for(self._services.state.queues.values(), known)
 
     async def _wait_for_agent(self, place: cmd.EnqueueCall, ivr_session: str) -> TurnAway | None:
-        """To the end of the talk, and of the call; or until the queue wishes to be rid of this caller."""
+        """To the end of the talk, and of the call; or until the queue, or an agent, sends this caller elsewhere."""
         self._place = place
         await self._channel.set_state(**self._state_of(place), ivr_session=ivr_session)
         self._services.submit(place)
+        return await self._wait()
+
+    async def _wait(self) -> TurnAway | None:
         while True:
             if self._farewell is not None:
                 farewell, self._farewell = self._farewell, None
@@ -316,8 +333,29 @@ class CallFlow:
             wish, self._wish = self._wish, None
             if wish is None or self._services.state.reserved_call(self.call_id, wish.reservation_id) is None:
                 continue  # rejected before the phone rang
-            if await self._talked(wish):
-                break
+            what_next = await self._talked(wish)
+            if what_next is Next.QUEUE:
+                await self._is_back_in_queue()
+            elif what_next is not None:
+                return await self._after_talk(what_next)
+
+    async def _go_on_talking(self) -> None:
+        """A caller on hold is back under control."""
+        lookup = self._services.tasks.start(self._identification.find(self._facts.ticket), "identify_caller")
+        await self._as_wished(await self._after_talk(await self.part.go_on()), lookup)
+
+    async def _is_back_in_queue(self) -> None:
+        """An agent has sent the caller there, and the engine has put the call in."""
+        if call := self._services.state.calls.get(self.call_id):
+            await self._channel.set_state(**state_of(call, Arrangement.AWAY))
+
+    async def _after_talk(self, what_next: Next) -> TurnAway | None:
+        if what_next is Next.QUEUE:
+            await self._is_back_in_queue()
+            return await self._wait()
+        call = self._services.state.calls.get(self.call_id)
+        if what_next is Next.MENU and call is not None and call.handovers:
+            return TurnAway(call_id=self.call_id, announcement=(), flow=call.handovers[-1].to_name)
         await self._part()
         return None
 
@@ -333,10 +371,11 @@ class CallFlow:
         self._services.submit(cmd.EndCall(call_id=self.call_id, reason=Reason.FLOW_ENDED))
         await self._channel.finish()
 
-    async def _talked(self, wish: RingAgent) -> bool:
-        """Ring this agent; True when they talked and the agent has hung up."""
+    async def _talked(self, wish: RingAgent) -> Next | None:
+        """Ring this agent; how it goes on when they have talked, None when they have not."""
         reservation: Mapping[str, str] = {"call_id": self.call_id, "reservation_id": wish.reservation_id}
         self.dialled = wish.reservation_id
+        before = self._services.state.call(self.call_id).moves
         try:
             status = await self._channel.dial(wish.extension, wish.offer_time)
         except CallerHungUpError as gone:
@@ -349,8 +388,11 @@ class CallFlow:
         if status is DialStatus.ANSWERED:
             # AMI told of the answer when it happened; this is for the case that it could not.
             self._services.submit(cmd.ReportAnswer(call_id=self.call_id, reservation_id=wish.reservation_id))
+            call = self._services.state.calls.get(self.call_id)
+            if call is not None and call.moves != before:
+                return await self.part.go_on()  # it was not the agent's hang-up that ended it
             self._services.submit(cmd.ReportTalkEnded(call_id=self.call_id, reservation_id=wish.reservation_id))
-            return True
+            return Next.OVER
         if status is DialStatus.NO_ANSWER:
             self._services.submit(cmd.ReportNoAnswer(call_id=self.call_id, reservation_id=wish.reservation_id))
         else:
@@ -359,7 +401,7 @@ class CallFlow:
                 cmd.ReportRingFailed(call_id=self.call_id, reservation_id=wish.reservation_id, cause=cause)
             )
         log.debug("ring_ended", status=status, **reservation)
-        return False
+        return None
 
     # after the talk ------------------------------------------------------------------------------------------
 
@@ -416,6 +458,9 @@ class CallFlow:
     async def _end_after_talk(self) -> None:
         """An agent spoke to this caller and hung up while no service looked on."""
         call = self._services.state.calls.get(self.call_id)
+        if call is not None and call.stage is CallStage.TALKING and arrangement_of(call) in _APART:
+            await self._go_on_talking()
+            return
         if call is not None and call.reservation_id is not None:
             self._services.submit(cmd.ReportAnswer(call_id=self.call_id, reservation_id=call.reservation_id))
             self._services.submit(cmd.ReportTalkEnded(call_id=self.call_id, reservation_id=call.reservation_id))

@@ -18,6 +18,7 @@ from acd.domain.events import Event
 from acd.domain.journal_format import DeskWish
 from acd.domain.outgoing import FarEnd
 from ivr.model import PromptRef
+from routing import Taste
 
 T = TypeVar("T")
 
@@ -101,6 +102,7 @@ class ChannelFacts:
     reservation: str = ""
     agent: str = ""
     was_answered: bool = False  # an agent spoke to this caller while no service looked on
+    extension: str = ""  # of a leg at the desk: the phone it belongs to, "" for one outside
 
 
 class Stage:
@@ -108,6 +110,9 @@ class Stage:
 
     IVR = "ivr"
     WAITING = "waiting"
+    TALKING = "talking"  # again, after a hold or a transfer: when the channel comes back, that is over
+    HELD = "held"  # the agent is at the desk
+    TRANSFERRED = "transferred"  # waiting again, or without a queue in the menus: whatever a Dial before has said
     SURVEY = "survey"  # the talk is over, the agent gone
 
 
@@ -117,6 +122,12 @@ class DialStatus(StrEnum):
     BUSY = "busy"
     UNREACHABLE = "unreachable"
     FAILED = "failed"
+
+
+class JoinStatus(StrEnum):
+    OVER = "over"  # they were together, and one of them has left
+    GONE = "gone"  # there is no such leg
+    NOT_YET = "not_yet"  # it cannot be taken from where it is just now
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +205,20 @@ class CallerChannel(ABC):
     async def dial(self, extension: str, offer_time: timedelta) -> DialStatus:
         """Ring an agent's phone and stay until it is over: not answered, or talked and hung up."""
 
+    async def join(self, leg: str, *, comes_back: bool = False) -> JoinStatus:
+        """Be together with that leg (see `Telephony.leg_of`) until one of the two leaves. When this one hangs up first,
+        the leg is let go, or with `comes_back` is brought to the desk."""
+        raise NotImplementedError
+
+    async def confer(self, room: str, *, leader: str = "") -> None:
+        """Be in that conference until sent out of it: as its leader, or in that of the channel `leader`. When the
+        leader leaves, all others are sent out."""
+        raise NotImplementedError
+
+    async def consult(self, to: FarEnd, limit: timedelta) -> DialStatus:
+        """As `dial_out`, from a leg at the desk. Should this leg hang up first, the other is brought to the desk."""
+        raise NotImplementedError
+
     @abstractmethod
     async def dial_out(self, to: FarEnd, limit: timedelta) -> DialStatus:
         """Ring somebody who is no agent, for `limit` at most, and stay until it is over, as `dial` does. The caller
@@ -225,6 +250,8 @@ class LegRinging:
 
 @dataclass(frozen=True, slots=True)
 class LegAnswered:
+    """`extension`: "" for an outside number."""
+
     linkedid: str
     extension: str
 
@@ -254,6 +281,23 @@ class KeyPressed:
     key: str
 
 
+@dataclass(frozen=True, slots=True)
+class LegGone:
+    """A leg that has been at the desk, or that was rung from there, has hung up. `extension`: "" of one outside."""
+
+    linkedid: str
+    extension: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegHeld:
+    """An agent pressed the phone's own hold key."""
+
+    linkedid: str
+    extension: str
+    is_held: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FallbackCall:
     """A caller of the switch's own fallback queue: nobody answered yet and gone, talking, or over. Told after each
@@ -270,7 +314,7 @@ class FallbackCall:
     ended_at: datetime | None = None  # None: they talk
 
 
-TelephonyFact = LegRinging | LegAnswered | CallerGone | LiveChannels | KeyPressed | FallbackCall
+TelephonyFact = LegRinging | LegAnswered | CallerGone | LiveChannels | KeyPressed | FallbackCall | LegGone | LegHeld
 
 
 class Telephony(ABC):
@@ -288,6 +332,41 @@ class Telephony(ABC):
     @abstractmethod
     def dial_is_over(self, linkedid: str) -> None:
         """The caller's channel dials no more: a stop not yet carried out must not hit the next ring."""
+
+    # a talk's legs: every method may raise TelephonyError
+
+    @property
+    @abstractmethod
+    def knows_legs(self) -> bool:
+        """Whether the switch has told what lives in it: before, `leg_of` says nothing."""
+
+    @abstractmethod
+    def leg_of(self, linkedid: str, extension: str) -> str | None:
+        """The leg of that phone in this call; `extension` "" for the one outside. An opaque handle."""
+
+    @abstractmethod
+    async def mark(self, linkedid: str, **variables: str) -> None:
+        """As `CallerChannel.set_state`, while the caller's channel is busy."""
+
+    @abstractmethod
+    async def send_to_desk(self, leg: str) -> None:
+        """Take the leg out of whatever it is in: it comes under control at the desk. A leg that is gone is no error."""
+
+    @abstractmethod
+    async def hang_up(self, leg: str) -> None:
+        """A leg that is gone is no error."""
+
+    @abstractmethod
+    async def end_conference(self, linkedid: str, room: str) -> None:
+        """Send the caller out of it, who leads it."""
+
+    @abstractmethod
+    async def mute(self, leg: str, *, is_muted: bool) -> None:
+        """What this leg says is not heard by others."""
+
+    @abstractmethod
+    async def play_digits(self, linkedid: str, leg: str | None, digits: str) -> None:
+        """Send keys to the leg; None: to the caller."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -424,6 +503,7 @@ class User:
     roles: frozenset[Role]
     extension: str | None = None
     skills: Mapping[str, int] | None = None
+    taste: Taste | None = None  # among queues; see `acd.service.taste`
 
 
 class UserDirectory(ABC):

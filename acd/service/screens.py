@@ -13,6 +13,7 @@ from typing import Any
 
 from acd.domain import events as ev
 from acd.domain.call import Call, CallStage
+from acd.domain.changes.conversation import consulted_agent
 from acd.domain.ids import AgentId, CallId, QueueName
 from acd.domain.metrics import QueueStatistics
 from acd.domain.state import State
@@ -102,8 +103,9 @@ class Screens:
             agent_id = getattr(event, "agent_id", None)
             if isinstance(event, ev.AgentRegistered):
                 agent_id = event.profile.agent_id
-            if agent_id is not None:
-                agents[agent_id] = None
+            for concerned in (agent_id, consulted_agent(event)):
+                if concerned is not None:
+                    agents[concerned] = None
             queue = getattr(event, "queue", None)
             if queue is not None:
                 self._changed_queues.add(queue)
@@ -137,6 +139,25 @@ class Screens:
             ):
                 if view := self._call_of(call_id):  # without wrap-up time it may be forgotten already
                     self.agent_feed(agent_id).publish("call", view)
+            case ev.ConsultStarted(consult=consult) if consult.agent_id is not None:
+                self.agent_feed(consult.agent_id).publish("offer", self._call_of(event.call_id))
+                self._tell_party(event.call_id)
+            case ev.ConsultEnded(consulted_id=consulted_id, call_id=call_id):
+                if consulted_id is not None:
+                    over = {"call_id": call_id, "reservation_id": None, "why": f"consult_{event.cause}"}
+                    self.agent_feed(consulted_id).publish("offer_ended", over)
+                self._tell_party(call_id)
+            case (
+                ev.TalkHeld()
+                | ev.TalkResumed()
+                | ev.AgentMuted()
+                | ev.ConsultStarted()
+                | ev.ConsultAnswered()
+                | ev.ConsultSwapped()
+                | ev.ConferenceStarted()
+                | ev.CallTransferred()
+            ):
+                self._tell_party(event.call_id)
             case (
                 ev.RecordingStarted(agent_id=agent_id, call_id=call_id)
                 | ev.RecordingPaused(agent_id=agent_id, call_id=call_id)
@@ -148,6 +169,7 @@ class Screens:
             case ev.RecordingFailed():
                 self._tell_of_failure(event)
             case ev.TicketCommitted(agent_id=agent_id) if agent_id in self._state.agents:
+                self._tell_party(event.call_id)  # who has the call now goes on with this ticket
                 ticket: dict[str, Any] = {
                     "call_id": event.call_id,
                     "number": event.ticket_number,
@@ -157,6 +179,17 @@ class Screens:
             case ev.AgentRemoved(agent_id=agent_id):
                 if feed := self._agent_feeds.pop(agent_id, None):
                     feed.close()
+
+    def _tell_party(self, call_id: CallId) -> None:
+        """The call as it is now, to the agents in it."""
+        call = self._state.calls.get(call_id)
+        if call is None:
+            return
+        consulted = call.consult.agent_id if call.consult is not None else None
+        for agent_id in (call.agent_id, consulted):
+            agent = self._state.agents.get(agent_id) if agent_id is not None else None
+            if agent is not None and agent.call_id == call_id:
+                self.agent_feed(agent.agent_id).publish("call", self._call_view(call))
 
     def _tell_of_failure(self, event: ev.RecordingFailed) -> None:
         """The call goes on. The agent must know before reading out a card number; a supervisor can mend the cause."""
@@ -191,7 +224,7 @@ class Screens:
         return self._call_view(call) if call else None
 
     def _call_view(self, call: Call) -> CallView:
-        return call_view(call, self._state.queues.get(call.queue) if call.queue else None)
+        return call_view(call, self._state.queues.get(call.queue) if call.queue else None, self._state.agents)
 
     def _agent_view(self, agent_id: AgentId) -> AgentView:
         agent = self._state.agents[agent_id]

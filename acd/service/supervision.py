@@ -12,8 +12,9 @@ from acd.domain.errors import UnknownAgentError
 from acd.domain.ids import AgentId, QueueName
 from acd.service.audit import AuditLog, Deed, audited
 from acd.service.dispatcher import Dispatcher
-from acd.service.ports import Clock, Prompts, UserDirectory
+from acd.service.ports import Clock, Prompts, User, UserDirectory
 from ivr.model import PromptRef
+from routing import Taste
 from routing.model import canonical
 
 
@@ -44,11 +45,22 @@ class Supervision:
         async with audited(self._audit, deed, self._clock.now()):
             profile = self._dispatcher.state.agent(agent_id).profile
             if is_stored:
-                user = next((user for user in await self._users.all() if user.login == profile.login), None)
-                if user is None:
-                    raise UnknownAgentError(f"there is no user {profile.login} any more")
-                await self._users.save(replace(user, skills=dict(skills)), None)
+                await self._users.save(replace(await self._user(profile.login), skills=dict(skills)), None)
             self._dispatcher.order(cmd.RegisterAgent(profile=replaced(profile, skills=canonical(skills))))
+
+    async def set_taste(self, agent_id: AgentId, taste: Taste | None, deed: Deed, *, is_stored: bool) -> None:
+        """Likewise: which queues the agent prefers, or gets what share of; None: neither."""
+        async with audited(self._audit, deed, self._clock.now()):
+            profile = self._dispatcher.state.agent(agent_id).profile
+            if is_stored:
+                await self._users.save(replace(await self._user(profile.login), taste=taste), None)
+            self._dispatcher.order(cmd.RegisterAgent(profile=replaced(profile, taste=taste)))
+
+    async def _user(self, login: str) -> User:
+        user = next((user for user in await self._users.all() if user.login == login), None)
+        if user is None:
+            raise UnknownAgentError(f"there is no user {login} any more")
+        return user
 
     async def set_door(
         self, queue: QueueName, deed: Deed, *, is_open: bool | None, announcement: Mapping[str, str]

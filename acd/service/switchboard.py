@@ -12,7 +12,8 @@ import structlog
 from acd.domain import commands as cmd
 from acd.domain import effects as fx
 from acd.domain.call import CallStage, Reason
-from acd.domain.ids import AgentId, CallId, ReservationId, call_id_of
+from acd.domain.ids import AgentId, CallId, ReservationId, call_id_of, linkedid_of
+from acd.domain.talk import Consult, ConsultStage
 from acd.service.admission import Admission
 from acd.service.call_flow import CallFlow, FlowServices, adopt_talk
 from acd.service.fallback import ServedElsewhere
@@ -25,11 +26,15 @@ from acd.service.ports import (
     FallbackCall,
     KeyPressed,
     LegAnswered,
+    LegGone,
+    LegHeld,
     LegRinging,
     LiveChannels,
     TelephonyFact,
 )
 from acd.service.reconciliation import Reconciliation
+from acd.service.talk import DeskLeg
+from acd.service.talk_legs import Arranger, extension_of
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +50,8 @@ class Switchboard:
         self._services = services
         self._desk_is_told = desk_is_told
         self._flows: dict[CallId, CallFlow] = {}
+        self._desk: dict[CallId, list[DeskLeg]] = {}  # legs under control there
+        self._arranger = Arranger(services)
         self._failures: Counter[CallId] = Counter()
         self.on_live_channels: Callable[[], None] = lambda: None  # connected to the switch, maybe again
         self.admission = Admission(services.limits, self.__len__)
@@ -105,6 +112,22 @@ class Switchboard:
         except Exception:
             log.exception("call_not_finished", call_id=call_id)
 
+    async def take_leg(self, channel: CallerChannel) -> None:
+        """Handle a leg at the desk, until it has gone to somebody or hung up. Never raises but for cancellation."""
+        leg = DeskLeg(channel, self._services)
+        legs = self._desk.setdefault(leg.call_id, [])
+        legs.append(leg)
+        try:
+            await leg.run()
+        except (CallerHungUpError, ControlLostError):
+            log.debug("leg_left_desk", call_id=leg.call_id)  # fetched by somebody, or hung up: the switch tells which
+        except Exception:
+            log.exception("desk_leg_failed", call_id=leg.call_id)
+        finally:
+            legs.remove(leg)
+            if not legs and self._desk.get(leg.call_id) is legs:
+                del self._desk[leg.call_id]
+
     # the engine's wishes -------------------------------------------------------------------------------------
 
     def ring(self, wish: fx.RingAgent) -> None:
@@ -121,6 +144,19 @@ class Switchboard:
         flow = self._flows.get(wish.call_id)
         if flow is not None:
             flow.turn_away(wish)
+
+    def arrange(self, wish: fx.ArrangeTalk) -> None:
+        if flow := self._flows.get(wish.call_id):
+            flow.part.arranged()
+        for leg in self._desk.get(wish.call_id, ()):
+            leg.arranged()
+        self._arranger.arrange(wish, linkedid_of(wish.call_id))
+
+    def mute(self, wish: fx.MuteAgent) -> None:
+        self._arranger.mute(wish, linkedid_of(wish.call_id))
+
+    def play_digits(self, wish: fx.PlayDigits) -> None:
+        self._arranger.play_digits(wish, linkedid_of(wish.call_id))
 
     def stop_ringing(self, wish: fx.StopRinging) -> None:
         flow = self._flows.get(wish.call_id)
@@ -143,8 +179,19 @@ class Switchboard:
                     self._services.submit(cmd.ReportAnswer(call_id=call[0], reservation_id=call[1]))
                     if flow := self._flows.get(call[0]):
                         flow.heard_answer()
+                elif consult := self._consult_of(linkedid, extension):
+                    self._services.submit(
+                        cmd.ReportConsultAnswer(call_id=call_id_of(linkedid), consult_id=consult.consult_id)
+                    )
                 else:
                     self._adopt(linkedid, extension)
+            case LegGone(linkedid, extension):
+                self._leg_gone(linkedid, extension)
+            case LegHeld(linkedid, extension, is_held):
+                if agent_id := self._agent_of(linkedid, extension):
+                    self._services.submit(
+                        cmd.ReportPhoneHold(call_id=call_id_of(linkedid), agent_id=agent_id, is_held=is_held)
+                    )
             case KeyPressed(linkedid, key):
                 if flow := self._flows.get(call_id_of(linkedid)):
                     flow.key_pressed(key)
@@ -165,6 +212,29 @@ class Switchboard:
                 self._services.submit(cmd.Reconcile(live_linkedids=linkedids | controlled, observed_at=observed_at))
                 self._services.tasks.start(self._settle(linkedids | controlled), "settle_calls")
                 self.on_live_channels()
+
+    def _leg_gone(self, linkedid: str, extension: str) -> None:
+        call_id = call_id_of(linkedid)
+        if agent_id := self._agent_of(linkedid, extension):
+            self._services.submit(cmd.ReportAgentGone(call_id=call_id, agent_id=agent_id))
+            return
+        consult = self._consult_of(linkedid, extension)
+        # Of a ring in vain Dial says how it ended.
+        if consult is not None and consult.stage is not ConsultStage.RINGING:
+            over = cmd.ReportConsultOver(call_id=call_id, consult_id=consult.consult_id, cause="hung_up")
+            self._services.submit(over)
+
+    def _agent_of(self, linkedid: str, extension: str) -> AgentId | None:
+        """The agent who leads the talk, if this is their phone."""
+        call = self._services.state.calls.get(call_id_of(linkedid))
+        agent = self._services.state.agents.get(call.agent_id) if call is not None and call.agent_id else None
+        is_theirs = agent is not None and call is not None and call.stage is CallStage.TALKING
+        return agent.agent_id if agent is not None and is_theirs and agent.profile.extension == extension else None
+
+    def _consult_of(self, linkedid: str, extension: str) -> Consult | None:
+        call = self._services.state.calls.get(call_id_of(linkedid))
+        consult = call.consult if call is not None else None
+        return consult if consult is not None and extension_of(consult) == extension else None
 
     async def _settle(self, live_linkedids: frozenset[str]) -> None:
         """Talks that ended while no service looked on, and wrap-ups that died with one, get their tickets."""

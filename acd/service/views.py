@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from msgspec import Struct
@@ -9,9 +10,11 @@ from msgspec import Struct
 from acd.domain.agent import Agent
 from acd.domain.call import Call, IvrStep
 from acd.domain.caller import CallerContext, ContactCard
+from acd.domain.ids import AgentId
 from acd.domain.metrics import QueueFigures, average_handle_time, average_speed_of_answer, service_level
 from acd.domain.people import WrapUpPolicy
 from acd.domain.queue import Door, QueuePolicy, RecordingMode
+from acd.domain.talk import Handover
 
 
 class AgentView(Struct, frozen=True, kw_only=True):
@@ -20,6 +23,8 @@ class AgentView(Struct, frozen=True, kw_only=True):
     name: str
     extension: str
     skills: dict[str, int]
+    prefers: tuple[str, ...]  # queues
+    allocation: dict[str, int]  # percent of calls, by queue
     state: str
     since: datetime | None
     reason: str
@@ -59,10 +64,26 @@ class CallView(Struct, frozen=True, kw_only=True):
     wait_seconds: float | None
     attempt: int
     reasons: tuple[str, ...]  # why this agent got this call
+    talk_mode: str  # talking, held, consulting, conference
+    held_by: str  # screen or phone, while held
+    mode_since: datetime | None
+    is_muted: bool
+    agent_id: str | None  # whose call it is: not the one who is only consulted
+    agent_name: str
+    consult: ConsultView | None
+    handovers: tuple[Handover, ...]  # who had the call before, and what they wrote
     recording: RecordingControlView
     offer_mode: str  # ring, accept (on the screen, then the phone rings) or auto_answer
     offer_accepted_at: datetime | None
     wrap_up: WrapUpView
+
+
+class ConsultView(Struct, frozen=True, kw_only=True):
+    number: str
+    name: str  # of an agent
+    agent_id: str | None
+    stage: str  # ringing, talking, parked
+    started_at: datetime
 
 
 class RecordingControlView(Struct, frozen=True, kw_only=True):
@@ -122,6 +143,8 @@ def agent_view(agent: Agent, call: Call | None) -> AgentView:
         name=agent.profile.name,
         extension=agent.profile.extension,
         skills=dict(agent.profile.skills),
+        prefers=agent.profile.taste.preferences if agent.profile.taste else (),
+        allocation=dict(agent.profile.taste.allocation) if agent.profile.taste else {},
         state=agent.state,
         since=agent.since,
         reason=agent.reason,
@@ -135,7 +158,9 @@ def agent_view(agent: Agent, call: Call | None) -> AgentView:
     )
 
 
-def call_view(call: Call, policy: QueuePolicy | None) -> CallView:
+def call_view(call: Call, policy: QueuePolicy | None, agents: Mapping[AgentId, Agent] | None = None) -> CallView:
+    """`agents`: to name people by."""
+    leader = (agents or {}).get(call.agent_id) if call.agent_id else None
     until = call.answered_at or call.offered_at
     label = policy.label if policy else ""
     return CallView(
@@ -163,10 +188,31 @@ def call_view(call: Call, policy: QueuePolicy | None) -> CallView:
         wait_seconds=(until - call.queued_at).total_seconds() if until and call.queued_at else None,
         attempt=call.attempts,
         reasons=call.reasons,
+        talk_mode=call.talk_mode,
+        held_by=call.held_by,
+        mode_since=call.mode_since,
+        is_muted=call.is_muted,
+        agent_id=call.agent_id,
+        agent_name=leader.profile.name if leader else "",
+        consult=_consult_view(call, agents or {}),
+        handovers=call.handovers,
         recording=recording_view(call, policy),
         offer_mode=call.offer_mode,
         offer_accepted_at=call.offer_accepted_at,
         wrap_up=wrap_up_view(policy.wrap_up if policy else WrapUpPolicy()),
+    )
+
+
+def _consult_view(call: Call, agents: Mapping[AgentId, Agent]) -> ConsultView | None:
+    if call.consult is None:
+        return None
+    asked = agents.get(call.consult.agent_id) if call.consult.agent_id else None
+    return ConsultView(
+        number=call.consult.to.number,
+        name=asked.profile.name if asked else "",
+        agent_id=call.consult.agent_id,
+        stage=call.consult.stage,
+        started_at=call.consult.started_at,
     )
 
 
@@ -191,9 +237,13 @@ def wrap_up_view(wrap_up: WrapUpPolicy) -> WrapUpView:
 
 def draft_view(call: Call, queue_label: str) -> TicketDraftView:
     linked = call.context.linked_ticket
+    before = call.handovers[-1] if call.handovers else None
+    if call.ticket_number is not None:
+        return TicketDraftView(number=call.ticket_number, title=before.title if before else "")
     if linked is not None:
         return TicketDraftView(number=linked.number, title=linked.title)
-    return TicketDraftView(number=None, title=draft_title(call, queue_label))
+    title = (before.title if before else "") or draft_title(call, queue_label)
+    return TicketDraftView(number=None, title=title)
 
 
 def draft_title(call: Call, queue_label: str) -> str:

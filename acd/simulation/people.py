@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from acd.domain.agent import AgentProfile
 from acd.domain.ids import agent_id_of
-from acd.routing_site import policy_of, rules_of, taste_of
+from acd.routing_site import policy_of, rules_of
 from acd.simulation.day import Day, DayAgent, DayCall, Does, Move
 from acd.simulation.scenario import AgentsSettings, CallsSettings, Scenario
 from routing.model import canonical
@@ -68,7 +68,7 @@ def agents_of(scenario: Scenario) -> list[DayAgent]:
                 name=login,
                 extension="",
                 skills=canonical(part.skills),
-                taste=taste_of(scenario.routing, login),
+                taste=part.taste(),
             )
             agent = DayAgent(
                 profile=profile,

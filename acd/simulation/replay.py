@@ -25,7 +25,7 @@ from acd.domain import events as ev
 from acd.domain.agent import AgentProfile
 from acd.domain.journal_format import decode_event
 from acd.domain.queue import QueuePolicy, RoutingRules
-from acd.routing_site import policy_of, rules_of, taste_of
+from acd.routing_site import policy_of, rules_of
 from acd.simulation.day import Day, DayAgent, DayCall, Does, Move
 from acd.simulation.observer import Observer
 from acd.simulation.patience import Observation, Patience
@@ -232,8 +232,4 @@ def _changed(profile: AgentProfile, scenario: ReplayScenario | None) -> AgentPro
     if scenario is None:
         return profile
     skills = scenario.replay.skills.get(profile.login)
-    return replace(
-        profile,
-        skills=profile.skills if skills is None else canonical(skills),
-        taste=taste_of(scenario.routing, profile.login) or profile.taste,
-    )
+    return profile if skills is None else replace(profile, skills=canonical(skills))

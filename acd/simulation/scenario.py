@@ -26,11 +26,14 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from acd.queue_settings import QueueSettings, RoutingSettings
 from acd.routing_site import check_routing, refuse_what_has_moved
+from acd.service.taste import taste_of
+from acd.service.users import UserError
 from acd.setting_types import Language, Levels, Login, MenuName, Name, Section
 from acd.settings import load_settings
 from ivr.calendar import Calendar
 from ivr.errors import ConfigurationError, Problem
 from ivr.source import Source, load, merge
+from routing import Taste
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -104,6 +107,19 @@ class AgentsSettings(Section):
     wrap_up: Times | None = None  # None: none; longer ones than the queue's limit are cut short by it
     no_answer: Share = 0.0  # of calls offered; back after `back_after_seconds`
     back_after_seconds: Positive = 60.0
+    prefers: tuple[Name, ...] = ()  # queues
+    allocation: Mapping[Name, Annotated[int, Field(ge=1, le=100)]] = {}  # percent of calls, by queue
+
+    @model_validator(mode="after")
+    def _one_taste(self) -> AgentsSettings:
+        try:
+            self.taste()
+        except UserError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+    def taste(self) -> Taste | None:
+        return taste_of(self.prefers, self.allocation)
 
 
 class ReplaySettings(Section):

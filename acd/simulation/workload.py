@@ -75,6 +75,7 @@ class Workload:
     agents: tuple[RecordedAgent, ...]
     policies: tuple[QueuePolicy, ...]  # as they were at the end
     rules: RoutingRules
+    unknown_agents: tuple[AgentId, ...] = ()  # the journal begins after they were made known: they are missing
 
 
 @dataclass(slots=True)
@@ -100,6 +101,7 @@ class Recorder:
         self._agents: dict[AgentId, RecordedAgent] = {}
         self._wants: dict[AgentId, Move] = {}  # the latest of each agent
         self._began: dict[AgentId, Does] = {}  # the latest before the time
+        self._unknown: set[AgentId] = set()
         self._stepped_aside: dict[AgentId, datetime] = {}
         self._policies: dict[QueueName, QueuePolicy] = {}
         self._rules = RoutingRules()
@@ -135,6 +137,7 @@ class Recorder:
             agents=tuple(self._agents.values()),
             policies=tuple(self._policies.values()),
             rules=self._rules,
+            unknown_agents=tuple(sorted(self._unknown)),
         )
 
     # calls ---------------------------------------------------------------------------------------------------
@@ -283,6 +286,8 @@ class Recorder:
         """Who was there within the time, with what they did before it."""
         agent = self._agents.get(agent_id)
         profile = self._profiles.get(agent_id)
+        if profile is None:
+            self._unknown.add(agent_id)
         if agent is None and profile is not None and not self._is_before(self._last_at or self._start):
             agent = self._agents[agent_id] = RecordedAgent(profile=profile)
             agent.moves += self._as_it_began(agent_id)

@@ -5,35 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from acd.domain import commands as cmd
-from acd.domain.agent import AgentProfile, AgentState
-from acd.queue_settings import RoutingSettings
-from acd.routing_site import taste_of
-from acd.service.ports import User
+from acd.domain.agent import AgentState
+from acd.service.taste import profile_of
 from acd.service.views import AgentView, agent_view
 from acd.web.auth import Session
 from acd.web.endpoint import Exchange
 from acd.web.errors import ApiError
 from acd.web.services import WebServices
-from routing.model import canonical
-
-
-def profile_of(session: Session, routing: RoutingSettings) -> AgentProfile:
-    user: User = session.user
-    if user.extension is None:
-        raise ApiError(409, "agent.no_extension", "This agent has no telephone extension; an administrator sets it.")
-    return AgentProfile(
-        agent_id=session.agent_id,
-        login=user.login,
-        name=user.name,
-        extension=user.extension,
-        skills=canonical(user.skills or {}),
-        taste=taste_of(routing, user.login),
-    )
 
 
 def log_in(services: WebServices, session: Session) -> None:
     """Raises DomainError, ApiError."""
-    services.dispatcher.order(cmd.RegisterAgent(profile=profile_of(session, services.settings.routing)))
+    if session.user.extension is None:
+        raise ApiError(409, "agent.no_extension", "This agent has no telephone extension; an administrator sets it.")
+    services.dispatcher.order(cmd.RegisterAgent(profile=profile_of(session.user)))
     services.dispatcher.order(cmd.LogInAgent(agent_id=session.agent_id))
 
 

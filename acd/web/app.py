@@ -28,6 +28,7 @@ from acd.web.routes import (
     records,
     session,
     supervision,
+    talk,
     tickets,
     work,
 )
@@ -40,6 +41,7 @@ __all__ = ["ENDPOINTS", "HttpBindError", "WebServices", "build_app", "serve"]
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *session.ENDPOINTS,
     *agents.ENDPOINTS,
+    *talk.ENDPOINTS,
     *drafts.ENDPOINTS,
     *work.ENDPOINTS,
     *supervision.ENDPOINTS,

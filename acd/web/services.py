@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,6 +43,7 @@ class WebServices:
     records: RecordAccess
     hotline: Hotline
     incidents: IncidentBoard
+    flow_names: Callable[[], Collection[str]] = frozenset  # that callers can be sent to
 
 
 SERVICES: Final = web.AppKey("services", WebServices)

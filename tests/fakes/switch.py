@@ -21,6 +21,7 @@ from acd.service.ports import (
     ChannelFacts,
     ControlLostError,
     DialStatus,
+    JoinStatus,
     Keyed,
     LegAnswered,
     LegRinging,
@@ -30,6 +31,7 @@ from acd.service.ports import (
     TelephonyError,
     TelephonyFact,
 )
+from tests.fakes.legs import FakeLeg, FakeLegs
 
 T = TypeVar("T")
 
@@ -48,8 +50,24 @@ class FakeTelephony(Telephony):
         self.is_down = False  # the switch goes on, but neither tells nor does anything
         self._channels: dict[str, FakeChannel] = {}
         self._stops: set[str] = set()  # Linkedids whose next leg must not ring
+        self.legs = FakeLegs(self)
 
     # the test's side
+
+    def phone_answers(self, linkedid: str, extension: str) -> None:
+        """One that is rung from the desk."""
+        leg = self.legs.get(linkedid, extension)
+        assert leg is not None and leg.partner is not None, "it does not ring"
+        leg.partner.is_answered = True
+        self.tell(LegAnswered(linkedid, extension))
+
+    def phone_hangs_up(self, linkedid: str, extension: str) -> None:
+        self.legs.hang_up(f"{linkedid}/{extension}")
+
+    def new_session(self, leg: FakeLeg) -> FakeChannel:
+        session = FakeChannel(leg.linkedid, channel=leg.handle, extension=leg.extension)
+        session.switch = self
+        return session
 
     def carry(self, channel: FakeChannel) -> None:
         """The channel is one of this switch from now on."""
@@ -99,6 +117,47 @@ class FakeTelephony(Telephony):
     def dial_is_over(self, linkedid: str) -> None:
         self._stops.discard(linkedid)
 
+    @property
+    def knows_legs(self) -> bool:
+        return True
+
+    def leg_of(self, linkedid: str, extension: str) -> str | None:
+        leg = self.legs.get(linkedid, extension)
+        return leg.handle if leg is not None else None
+
+    async def mark(self, linkedid: str, **variables: str) -> None:
+        self._can_be_asked()
+        if channel := self._channels.get(linkedid):
+            channel.state.update(variables)
+
+    async def send_to_desk(self, leg: str) -> None:
+        self._can_be_asked()
+        self.legs.send_to_desk(leg)
+
+    async def hang_up(self, leg: str) -> None:
+        self._can_be_asked()
+        self.legs.hang_up(leg)
+
+    async def end_conference(self, linkedid: str, room: str) -> None:
+        self._can_be_asked()
+        self.legs.end_conference(room)
+
+    async def mute(self, leg: str, *, is_muted: bool) -> None:
+        self._can_be_asked()
+        if leg in self.legs.by_handle:
+            self.legs.by_handle[leg].is_muted = is_muted
+
+    async def play_digits(self, linkedid: str, leg: str | None, digits: str) -> None:
+        self._can_be_asked()
+        if leg is not None:
+            self.legs.by_handle[leg].digits += digits
+        else:
+            self.legs.caller_digits[linkedid] = self.legs.caller_digits.get(linkedid, "") + digits
+
+    def _can_be_asked(self) -> None:
+        if self.is_down:
+            raise TelephonyError("the switch cannot be asked")
+
 
 class FakeChannel(CallerChannel):
     """A caller's channel whose other end is the test."""
@@ -132,6 +191,7 @@ class FakeChannel(CallerChannel):
         self._ahead: deque[str] = deque()  # told by the switch while nobody collected
         self._key_came: asyncio.Future[None] = loop.create_future()
         self._ring: asyncio.Future[DialStatus] | None = None
+        self._alone: asyncio.Future[None] | None = None  # in a bridge or a conference: till when
         self._offer_limit: asyncio.TimerHandle | None = None
 
     # the caller
@@ -158,7 +218,10 @@ class FakeChannel(CallerChannel):
         self.is_answered |= after_talk
         self._lose_control(because_hung_up=True)
         self.leg = None
-        if self.switch is not None:
+        if self.switch is not None and (leg := self.switch.legs.of(self)):
+            leg.partner = None
+            self.switch.legs.hang_up(leg.handle)
+        if self.switch is not None and not self.facts.extension:
             self.switch.tell(CallerGone(self.facts.linkedid))
 
     # the session
@@ -200,6 +263,9 @@ class FakeChannel(CallerChannel):
     def end_ring(self, status: DialStatus) -> None:
         """The leg is over, rung in vain or talked."""
         assert self.leg is not None, "nobody is being rung"
+        if self.switch is not None and (leg := self.switch.legs.of(self)):
+            leg.partner = None
+            self.switch.legs.hang_up(leg.handle)
         self.leg, self.is_answered = None, status is DialStatus.ANSWERED
         if self._offer_limit is not None:
             self._offer_limit.cancel()
@@ -294,12 +360,18 @@ class FakeChannel(CallerChannel):
         return happens.result()
 
     async def dial(self, extension: str, offer_time: timedelta) -> DialStatus:
+        return await self._dial(extension, offer_time, extension)
+
+    async def _dial(self, extension: str, offer_time: timedelta, key: str) -> DialStatus:
+        """`key`: under which the switch knows the leg."""
         self._check()
         self.has_music = False
         self.dialled.append(extension)
         self.leg, self.is_answered = extension, False
         loop = asyncio.get_running_loop()
         self._ring = loop.create_future()
+        if self.switch is not None:
+            self.switch.legs.came(self, key)
         self._offer_limit = loop.call_later(offer_time.total_seconds(), self._offer_is_over)
         if self.switch is not None and self.switch.takes_stop(self.facts.linkedid):
             self.end_leg()
@@ -310,8 +382,43 @@ class FakeChannel(CallerChannel):
         finally:
             self._ring = None
 
+    async def join(self, leg: str, *, comes_back: bool = False) -> JoinStatus:
+        self._check()
+        assert self.switch is not None
+        return await self.switch.legs.join(self, leg)
+
+    async def confer(self, room: str, *, leader: str = "") -> None:
+        self._check()
+        assert self.switch is not None
+        await self.switch.legs.confer(self, room)
+
+    def is_alone(self) -> None:
+        """Whoever it was with has gone elsewhere."""
+        if self.leg is not None and self._ring is not None:
+            self.leg = None
+            if self._offer_limit is not None:
+                self._offer_limit.cancel()
+            if not self._ring.done():
+                self._ring.set_result(DialStatus.ANSWERED if self.is_answered else DialStatus.UNREACHABLE)
+        elif self._alone is not None and not self._alone.done():
+            self._alone.set_result(None)
+
+    def is_taken(self) -> None:
+        """Out of control: the leg was fetched, or hung up."""
+        self._lose_control(because_hung_up=True)
+
+    async def until_alone(self) -> None:
+        self._alone = asyncio.get_running_loop().create_future()
+        try:
+            await self.idle_until(self._alone)
+        finally:
+            self._alone = None
+
+    async def consult(self, to: FarEnd, limit: timedelta) -> DialStatus:
+        return await self._dial(to.number, limit, "" if to.trunk else to.number)
+
     async def dial_out(self, to: FarEnd, limit: timedelta) -> DialStatus:
-        status = await self.dial(to.number, limit)
+        status = await self._dial(to.number, limit, "" if to.trunk else to.number)
         self.is_answered = False  # what comes back is not a caller an agent has spoken to
         return status
 

@@ -18,6 +18,8 @@ from acd.settings import Settings, load_settings
 
 T = TypeVar("T")
 
+CARRIER_HOST = "127.0.0.3"
+
 # In [guichet-local], so that trunk callers (127.0.0.2) and agents' phones (127.0.0.1) both reach it.
 # 602 enters AGI at ${TEST_AGI_URL} with ${TEST_AGI_ARGUMENTS}: channel variables of an originated channel, or
 # globals set with `dialplan set global TEST_AGI_URL agi://127.0.0.1:PORT/call`.
@@ -69,6 +71,14 @@ def settings_for_tests(
         "ami": {"port": free_port()},
         "fastagi": {"port": free_port()},
         "fallback": {"queue": "support"},
+        "trunks": [
+            {"name": "trunk", "match": ["127.0.0.2"]},
+            {
+                "name": "carrier",  # for calls that go out: a test's phone listens there
+                "match": [CARRIER_HOST],
+                "contact": f"sip:{CARRIER_HOST}:{free_port(socket.SOCK_DGRAM, CARRIER_HOST)}",
+            },
+        ],
         "sip": {"port": free_port(socket.SOCK_DGRAM), "rtp_first_port": first, "rtp_last_port": first + 1999},
     }
     asterisk.update(overrides or {})
@@ -116,6 +126,12 @@ class RunningAsterisk:
     def agi_port(self) -> int:
         """Where the dialplan looks for the service; a test that wants calls listens there."""
         return self.settings.asterisk.fastagi.port
+
+    @property
+    def carrier_port(self) -> int:
+        """Where the trunk `carrier` is called, on CARRIER_HOST."""
+        contact = next(trunk.contact for trunk in self.settings.asterisk.trunks if trunk.contact)
+        return int(contact.rpartition(":")[2])
 
     @property
     def sip_host(self) -> str:

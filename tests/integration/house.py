@@ -347,7 +347,7 @@ async def open_house(
 def _site(asterisk: RunningAsterisk, folder: Path, ami_port: int | None) -> dict[str, object]:
     """Guichet where this Asterisk looks for it, with a database of its own and short times."""
     told = asterisk.settings.asterisk.model_dump(
-        mode="json", include={"system_name", "ami", "fastagi", "sip", "fallback"}
+        mode="json", include={"system_name", "ami", "fastagi", "sip", "fallback", "trunks"}
     )
     told["ami"]["port"] = ami_port or asterisk.ami_port
     return {

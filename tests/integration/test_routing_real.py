@@ -33,7 +33,8 @@ ROUTED = {
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def served(asterisk: RunningAsterisk, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
     folder = tmp_path_factory.mktemp("routed")
-    async with open_house(asterisk, folder, {"queues": ROUTED}) as house, house.service():
+    site = {"queues": ROUTED, "routing": {"priorities": [{"name": "VIP", "vip": True, "priority": 1}]}}
+    async with open_house(asterisk, folder, site) as house, house.service():
         yield house
 
 
@@ -117,3 +118,33 @@ async def test_a_full_queue_tells_the_next_caller_and_lets_go(house: House, supe
         assert (turned_away.termination_result, turned_away.queue) == ("turned_away", None)
         await alice.goes_ready()
         await serve(alice, first)
+
+
+async def test_a_vip_goes_before_who_waits_longer_and_is_told_why(house: House, supervisor: Screen) -> None:
+    ordinary, vip = house.new_number(), house.new_number()
+    await house.contact("Inès Colin", vip, vip=True)
+    async with (
+        house.agent("Alice Martin", skills={"support": 9}, is_ready=False) as alice,
+        house.caller(ordinary) as ordinary_call,
+        house.caller(vip) as vip_call,
+    ):
+        await house.queue_up(ordinary, ordinary_call, supervisor)
+        waiting = await house.queue_up(vip, vip_call, supervisor)
+        assert (waiting["priority"], waiting["priority_reason"]) == (1, "VIP")
+        await alice.goes_ready()
+        assert any("priority 1 (VIP)" in reason for reason in await serve(alice, vip))
+        await serve(alice, ordinary)
+
+
+async def test_a_skill_given_while_a_call_waits_rings_at_once_and_the_call_keeps_its_age(
+    house: House, supervisor: Screen
+) -> None:
+    number = house.new_number()
+    async with house.agent("Novice", skills={"support": 1}) as novice, house.caller(number) as call:
+        waiting = await house.queue_up(number, call, supervisor, choice="2")
+        body = {"skills": {"support": 1, "orders": 1}, "why": "trained"}
+        assert (await supervisor.post(f"/api/v1/agents/{novice.agent_id}/skills", body)).status == 200
+        await serve(novice, number)
+        queued_at = (await house.interaction(number)).queued_at
+        assert queued_at is not None
+        assert queued_at.isoformat().replace("+00:00", "Z") == waiting["queued_at"]

@@ -17,6 +17,7 @@ from acd.adapters.store.tables import sessions, users
 from acd.adapters.store.users import SqlUserDirectory
 from acd.service.ports import Clock, Role, User, UserDirectory
 from acd.service.users import UserError, UsersUnavailableError
+from routing import Taste
 from tests.fakes.users import FakeUserDirectory
 from tests.servers import postgres_database
 from ticketing.api import Database, open_database
@@ -31,6 +32,7 @@ ALICE = User(
     roles=frozenset({Role.AGENT}),
     extension="1001",
     skills={"support": 3, "orders": 1},
+    taste=Taste(allocation=(("support", 70), ("orders", 30))),
 )
 BOB = User(login="bob", name="Bob <b>O'Neill</b> 😀", roles=frozenset({Role.SUPERVISOR, Role.ADMIN}))
 

@@ -84,6 +84,7 @@ class World:
                 past=past,
             ),
         )
+        self.telephony.legs.at_desk = self._at_desk
         self.shelf = FakeShelf()
         self.store = MemoryRecordingStore()
         self.recorder = FakeRecorder(self.shelf, self.clock.now())
@@ -114,6 +115,9 @@ class World:
     def _make_timers(self, clock: Clock, submit: Callable[[cmd.Command], None]) -> VirtualTimers:
         self._timers = VirtualTimers(self.clock, submit)
         return self._timers
+
+    def _at_desk(self, session: FakeChannel) -> None:
+        self.tasks.start(self.core.switchboard.take_leg(session), f"desk {session.facts.channel}")
 
     def _hear(self, events: Sequence[ev.Event]) -> None:
         self.events.extend(events)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeVar
@@ -20,6 +20,7 @@ from acd.adapters.asterisk.fastagi import (
     SessionEnd,
 )
 from acd.adapters.asterisk.keys import KeyBuffer
+from acd.adapters.asterisk.translate import extension_of
 from acd.domain.outgoing import FarEnd
 from acd.service.ports import (
     CallerChannel,
@@ -27,6 +28,7 @@ from acd.service.ports import (
     ChannelFacts,
     ControlLostError,
     DialStatus,
+    JoinStatus,
     Keyed,
     Recorded,
 )
@@ -63,6 +65,15 @@ _VARIABLES = {
 }
 
 
+_TO_DESK = f"F({dialplan.DESK_CONTEXT}^s^1)"  # where Dial and Bridge send the other side when this one hangs up
+
+
+def state_variables(fields: Mapping[str, str]) -> dict[str, str]:
+    """Channel variables of fields of ChannelFacts. What an earlier Dial said is no word on the stage that begins."""
+    variables = {_VARIABLES[name]: value for name, value in fields.items()}
+    return variables | {"DIALSTATUS": ""} if "stage" in fields else variables
+
+
 class AgiCallerChannel(CallerChannel):
     def __init__(self, session: AgiSession, music_class: str) -> None:
         self._session = session
@@ -74,9 +85,7 @@ class AgiCallerChannel(CallerChannel):
 
     async def set_state(self, **variables: str) -> None:
         with self._call_errors():
-            await self._session.set_variables(
-                {dialplan.SEEN: "1"} | {_VARIABLES[name]: value for name, value in variables.items()}
-            )
+            await self._session.set_variables({dialplan.SEEN: "1"} | state_variables(variables))
 
     def key_pressed(self, key: str) -> None:
         self._keys.heard(key)
@@ -225,6 +234,25 @@ class AgiCallerChannel(CallerChannel):
             raise ControlLostError(str(error)) from error
         return _DIAL_STATUS.get(status or "", DialStatus.FAILED)
 
+    async def join(self, leg: str, *, comes_back: bool = False) -> JoinStatus:
+        with self._call_errors():
+            await self._session.exec("Bridge", leg, _TO_DESK if comes_back else "")
+            result = await self._session.get_variable("BRIDGERESULT")
+        return {"SUCCESS": JoinStatus.OVER, "NONEXISTENT": JoinStatus.GONE}.get(result or "", JoinStatus.NOT_YET)
+
+    async def confer(self, room: str, *, leader: str = "") -> None:
+        with self._call_errors():
+            if leader:
+                await self._session.set_variables({dialplan.ROOM: room, dialplan.CALLER: leader})
+            profile = "guichet-user" if leader else "guichet-leader"
+            await self._session.exec("ConfBridge", room, "guichet-bridge", profile)
+            if leader:
+                await self._session.set_variables({dialplan.ROOM: ""})
+
+    async def consult(self, to: FarEnd, limit: timedelta) -> DialStatus:
+        shown = f"f({to.caller_number})" if to.caller_number and to.trunk else ""
+        return await self._dial(dialplan.dial_target(to), limit, f"g{shown}{_TO_DESK}")
+
     def heard_answer(self) -> None:
         self._is_answered = True
 
@@ -287,6 +315,7 @@ def channel_facts(session: AgiSession) -> ChannelFacts:
         reservation=said["reservation"],
         agent=said["agent"],
         was_answered=said["dial_status"] == "ANSWER",
+        extension=extension_of(environment.get("agi_channel", "")) or "",
     )
 
 

@@ -9,6 +9,9 @@ from __future__ import annotations
 from acd.domain.outgoing import NUMBER, FarEnd
 
 AGI_SCRIPT = "call"
+DESK_SCRIPT = "desk"  # an agent's leg, or a consulted one, that is with nobody just now
+DESK_CONTEXT = "guichet-desk"
+DESK_ARGUMENTS: tuple[tuple[str, str], ...] = (("token", "@token@"), ("linkedid", "${CHANNEL(linkedid)}"))
 
 # Arguments of AGI(agi://host:port/call,...) in order. The first is the installation token. "expression" is what
 # the dialplan writes there; the service finds the value under the name.
@@ -40,6 +43,8 @@ TICKET = "GUICHET_TICKET"
 IVR_SESSION = "GUICHET_IVR"
 RESERVATION = "GUICHET_RESERVATION"
 AGENT = "GUICHET_AGENT"
+ROOM = "GUICHET_ROOM"  # the conference a leg of the desk is in
+CALLER = "GUICHET_CALLER"  # the caller's channel, on a leg in a conference
 SEEN = "GUICHET_SEEN"  # "1": a service has taken this call up since the dialplan last asked for one
 DONE = "GUICHET_DONE"  # "1": only the service sets it; AGISTATUS says nothing about it (see design.md section 2)
 

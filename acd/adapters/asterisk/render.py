@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -166,7 +166,9 @@ def _values(settings: Settings, secrets: Secrets, layout: Layout, apology: str) 
         "phones": phones,
         "private_networks": _behind_nat(asterisk.sip.external_address),
         "agi_url": agi_url(asterisk),
-        "agi_arguments": _agi_arguments(secrets),
+        "agi_arguments": _agi_arguments(secrets, dialplan.AGI_ARGUMENTS),
+        "desk_url": agi_url(asterisk, dialplan.DESK_SCRIPT),
+        "desk_arguments": _agi_arguments(secrets, dialplan.DESK_ARGUMENTS),
         "v": dialplan,
         "value_of": lambda name: _Verbatim("${" + name + "}"),
         "without_service_seconds": round(asterisk.fallback.without_service_seconds.total_seconds()),
@@ -202,16 +204,16 @@ def _behind_nat(external_address: str | None) -> tuple[str, ...]:
     return tuple(network for network in PRIVATE_NETWORKS if outside not in ipaddress.ip_network(network))
 
 
-def agi_url(asterisk: AsteriskSettings) -> str:
+def agi_url(asterisk: AsteriskSettings, script: str = dialplan.AGI_SCRIPT) -> str:
     """Where the dialplan finds the service, as AGI() wants it."""
     host = asterisk.fastagi.advertised_host or asterisk.fastagi.host
     host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104  (compared, not bound)
     # `check` has seen to it that this is an address or a host name; brackets are what an IPv6 one needs.
-    return _Verbatim(f"agi://{bracketed(host)}:{asterisk.fastagi.port}/{dialplan.AGI_SCRIPT}")
+    return _Verbatim(f"agi://{bracketed(host)}:{asterisk.fastagi.port}/{script}")
 
 
-def _agi_arguments(secrets: Secrets) -> _Verbatim:
-    expressions = [expression for _name, expression in dialplan.AGI_ARGUMENTS]
+def _agi_arguments(secrets: Secrets, arguments: Sequence[tuple[str, str]]) -> _Verbatim:
+    expressions = [expression for _name, expression in arguments]
     token = str(_checked(secrets.agi_token))
     return _Verbatim(",".join(token if expression == "@token@" else expression for expression in expressions))
 

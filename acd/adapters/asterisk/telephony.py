@@ -11,6 +11,7 @@ import structlog
 from acd.adapters.asterisk import dialplan
 from acd.adapters.asterisk.ami import AmiAddress, AmiError, AmiEvent, AmiLink, AmiRefusedError
 from acd.adapters.asterisk.fallback import call_talking, calls_over, is_in_queue
+from acd.adapters.asterisk.talk_legs import TalkLegs
 from acd.adapters.asterisk.translate import extension_of, talking_leg, translate
 from acd.service.ports import CallerGone, Clock, LegAnswered, LiveChannels, Telephony, TelephonyError, TelephonyFact
 from acd.service.tasks import BackgroundTasks
@@ -36,6 +37,7 @@ class AsteriskTelephony(Telephony):
         self._link = AmiLink(
             address, on_event=self._on_event, resync=self._resync, deadline=deadline, ping_interval=ping_interval
         )
+        self._talks = TalkLegs(self._link.action)
         self._legs: dict[str, str] = {}  # Linkedid -> the agent's channel that rings or talks
         self._stops: set[str] = set()  # Linkedids whose next leg must not ring
 
@@ -60,6 +62,33 @@ class AsteriskTelephony(Telephony):
         self._stops.discard(linkedid)
         self._legs.pop(linkedid, None)
 
+    # a talk's legs
+
+    @property
+    def knows_legs(self) -> bool:
+        return self._talks.is_known
+
+    def leg_of(self, linkedid: str, extension: str) -> str | None:
+        return self._talks.leg_of(linkedid, extension)
+
+    async def mark(self, linkedid: str, **variables: str) -> None:
+        await self._talks.mark(linkedid, variables)
+
+    async def send_to_desk(self, leg: str) -> None:
+        await self._talks.send_to_desk(leg)
+
+    async def hang_up(self, leg: str) -> None:
+        await self._hang_up(leg)
+
+    async def end_conference(self, linkedid: str, room: str) -> None:
+        await self._talks.end_conference(linkedid, room)
+
+    async def mute(self, leg: str, *, is_muted: bool) -> None:
+        await self._talks.mute(leg, is_muted=is_muted)
+
+    async def play_digits(self, linkedid: str, leg: str | None, digits: str) -> None:
+        await self._talks.play_digits(linkedid, leg, digits)
+
     async def _hang_up(self, channel: str) -> None:
         try:
             await self._link.action("Hangup", {"Channel": channel})
@@ -69,6 +98,8 @@ class AsteriskTelephony(Telephony):
             raise TelephonyError(f"Hangup: {error}") from error
 
     def _on_event(self, event: AmiEvent) -> None:
+        if gone := self._talks.hear(event):
+            self._hear(gone)
         if event.name == "DialBegin":
             self._dial_began(event)
             return
@@ -84,7 +115,8 @@ class AsteriskTelephony(Telephony):
 
     def _dial_began(self, event: AmiEvent) -> None:
         channel, linkedid = event.get("DestChannel") or "", event.get("Linkedid") or ""
-        if extension_of(channel) is None or not linkedid:
+        is_caller = event.get("Uniqueid") == linkedid  # else somebody is consulted
+        if extension_of(channel) is None or not linkedid or not is_caller:
             return
         self._legs[linkedid] = channel
         if linkedid in self._stops:
@@ -100,6 +132,7 @@ class AsteriskTelephony(Telephony):
         observed_at = self._clock.now()
         channels = await self._link.events_session.list_action("CoreShowChannels")
         live = frozenset(channel["Linkedid"] for channel in channels if channel.get("Linkedid"))
+        self._talks.begin_anew(channels)
         log.info("asterisk_resynchronised", channels=len(channels), calls=len(live), served_elsewhere=len(over))
         for call in over:  # before those that are gone are ended as such
             self._hear(call)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from acd.adapters.asterisk.ami import AmiEvent
-from acd.service.ports import CallerGone, KeyPressed, LegAnswered, LegRinging, TelephonyFact
+from acd.service.ports import CallerGone, KeyPressed, LegAnswered, LegHeld, LegRinging, TelephonyFact
 
 # "PJSIP/agent-1001-0000002a": the channel of an agent's phone
 _AGENT_CHANNEL = re.compile(r"^PJSIP/agent-([0-9]{2,8})-[0-9a-f]+$")
@@ -25,7 +25,10 @@ def translate(event: AmiEvent) -> TelephonyFact | None:
         case "DialState" if event.get("DialStatus") == "RINGING":
             return _leg(event, LegRinging)
         case "DialEnd" if event.get("DialStatus") == "ANSWER":
-            return _leg(event, LegAnswered)
+            return _leg(event, LegAnswered) or _outside_answered(event)
+        case "Hold" | "Unhold" if event.get("Uniqueid") != event.get("Linkedid"):
+            extension = extension_of(event.get("Channel") or "")
+            return LegHeld(event["Linkedid"], extension, event.name == "Hold") if extension else None
         case "DTMFEnd" if event.get("Direction") == "Received" and event.get("Uniqueid") == event.get("Linkedid"):
             return KeyPressed(event["Linkedid"], event.get("Digit") or "")
         case "Hangup" if event.get("Uniqueid") == event.get("Linkedid"):
@@ -46,3 +49,10 @@ def _leg(event: AmiEvent, fact: type[LegRinging] | type[LegAnswered]) -> Telepho
     extension = extension_of(event.get("DestChannel") or "")
     linkedid = event.get("Linkedid") or event.get("DestLinkedid")
     return fact(linkedid, extension) if extension and linkedid else None
+
+
+def _outside_answered(event: AmiEvent) -> LegAnswered | None:
+    """A number that an agent's phone rang for a consultation: the agent's channel is not the first of its Linkedid."""
+    linkedid = event.get("Linkedid")
+    is_consult = bool(extension_of(event.get("Channel") or "")) and event.get("Uniqueid") != linkedid
+    return LegAnswered(linkedid, "") if linkedid and is_consult else None

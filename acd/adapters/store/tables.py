@@ -18,6 +18,7 @@ users: Final = Table(
     Column("roles", Text, nullable=False),  # JSON list of Role values
     Column("extension", String(8), unique=True),
     Column("skills", Text),  # JSON object, skill to proficiency
+    Column("taste", Text),  # JSON object: preferences, allocation; NULL: none
     Column("password_hash", Text),  # NULL: cannot log in
 )
 

@@ -21,6 +21,7 @@ from acd.adapters.store.passwords import PasswordHashes
 from acd.adapters.store.tables import sessions, users
 from acd.service.ports import Clock, Role, User, UserDirectory
 from acd.service.users import UserError, UsersUnavailableError, check_user
+from routing import Taste
 from ticketing.api import Database, DatabaseError, migrate
 
 USERS_SCRIPTS: Final = Path(__file__).parent / "migrations"
@@ -138,6 +139,7 @@ def _user_of(row: Row[Any]) -> User:
         roles=frozenset(msgspec.json.decode(row.roles, type=list[Role])),
         extension=row.extension,
         skills=msgspec.json.decode(row.skills, type=dict[str, int]) if row.skills is not None else None,
+        taste=msgspec.json.decode(row.taste, type=Taste) if row.taste is not None else None,
     )
 
 
@@ -147,6 +149,7 @@ def _values_of(user: User) -> dict[str, str | None]:
         "roles": msgspec.json.encode(sorted(user.roles)).decode(),
         "extension": user.extension,
         "skills": msgspec.json.encode(dict(user.skills)).decode() if user.skills is not None else None,
+        "taste": msgspec.json.encode(user.taste).decode() if user.taste is not None else None,
     }
 
 

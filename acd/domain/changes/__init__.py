@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from acd.domain.changes import calls, fallback, hotline, people, recording, supervision, talks, waiting
+from acd.domain.changes import (
+    calls,
+    conversation,
+    fallback,
+    hotline,
+    people,
+    recording,
+    supervision,
+    talks,
+    waiting,
+)
 
 CHANGES = {
     **people.CHANGES,
     **calls.CHANGES,
     **waiting.CHANGES,
     **talks.CHANGES,
+    **conversation.CHANGES,
     **fallback.CHANGES,
     **recording.CHANGES,
     **hotline.CHANGES,

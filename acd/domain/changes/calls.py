@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 _LEFT = frozenset({Result.ABANDONED, Result.SHORT_ABANDONED})
 
 
+_GOES_ON_ALONE = frozenset({CallStage.TALKING, CallStage.FORWARDED})
+
+
 def _call_started(state: State, event: ev.CallStarted) -> None:
     state.calls[event.call_id] = Call(
         call_id=event.call_id,
@@ -39,8 +42,9 @@ def _call_detached(state: State, event: ev.CallDetached) -> None:
         state.pool.remove_item(event.call_id)
     call = state.calls[event.call_id]
     agent = state.agents.get(call.agent_id) if call.agent_id else None
-    if call.stage is CallStage.RESERVED and agent is not None and agent.reservation_id == call.reservation_id:
-        state.replace_call(event.call_id, event.at, is_controlled=False)  # it rings on
+    is_rung = agent is not None and agent.reservation_id == call.reservation_id
+    if call.stage in _GOES_ON_ALONE or (call.stage is CallStage.RESERVED and is_rung):
+        state.replace_call(event.call_id, event.at, is_controlled=False)  # it rings, or is talked to, on its own
         return
     state.replace_call(
         event.call_id,

@@ -90,6 +90,7 @@ def _wrap_up_started(state: State, event: ev.WrapUpStarted) -> None:
         wrap_up_until=event.until,
         wrap_up_extended=timedelta(0),
         reservation_id=None,
+        wrap_up_queue=event.queue,
     )
 
 
@@ -112,10 +113,8 @@ def _reason_limit_passed(state: State, event: ev.ReasonLimitPassed) -> None:
 
 
 def _wrap_up_ended(state: State, event: ev.WrapUpEnded) -> None:
-    call = state.calls[event.call_id]
-    if call.answered_at is not None and call.talk_ended_at is not None:
-        seconds = (call.talk_ended_at - call.answered_at).total_seconds() + event.wrap_up_seconds
-        state.tallies.handled(event.agent_id, event.queue, seconds, event.at)
+    seconds = state.agents[event.agent_id].talked_seconds + event.wrap_up_seconds
+    state.tallies.handled(event.agent_id, event.queue, seconds, event.at)
     state.replace_agent(event.agent_id, call_id=None, wrap_up_until=None, draft=None, idle_since=event.at)
     state.forget_if_over(event.call_id)
 

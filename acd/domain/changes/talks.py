@@ -9,6 +9,7 @@ from acd.domain import events as ev
 from acd.domain.agent import AgentState
 from acd.domain.call import CallStage
 from acd.domain.changes.kinds import Change
+from acd.domain.talk import TalkMode
 from routing import AgentChoice
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 
 def _call_reserved(state: State, event: ev.CallReserved) -> None:
-    if state.queues[event.queue].agent_choice is AgentChoice.WEIGHTED_RANDOM:
+    is_drawn = state.queues[event.queue].agent_choice is AgentChoice.WEIGHTED_RANDOM
+    if is_drawn and state.pool.has_candidate(event.agent_id):  # else it was taken by hand
         drawn = state.pool.agent_key(event.call_id, event.agent_id)[0]
         state.tallies.draws_stand_at = max(state.tallies.draws_stand_at, drawn)
     state.tallies.offered(event.agent_id, event.queue, event.at)
@@ -92,7 +94,10 @@ def _talk_adopted(state: State, event: ev.TalkAdopted) -> None:
 
 
 def _talk_ended(state: State, event: ev.TalkEnded) -> None:
-    state.replace_call(event.call_id, event.at, talk_ended_at=event.at)
+    state.replace_call(
+        event.call_id, event.at, talk_ended_at=event.at, talk_mode=TalkMode.TALKING, held_by="", is_muted=False
+    )
+    state.replace_agent(event.agent_id, talked_seconds=event.talk_seconds)
 
 
 CHANGES: Mapping[type[ev.Event], Change] = {

@@ -13,10 +13,15 @@ from acd.domain import commands as cmd
 from acd.domain.agent import NotReadyReason
 from acd.domain.ids import AgentId, CallId, QueueName
 from acd.service.audit import Deed
+from acd.service.taste import taste_of
+from acd.service.users import UserError
 from acd.service.views import AgentView, QueueView, agent_view
 from acd.web.endpoint import SUPERVISORS, Exchange, Input, NoBody, Parameter, endpoint
+from acd.web.errors import ApiError
 from acd.web.fields import Announcement, OptionalReason, QueueText, Skill, Text, Why
+from routing import Taste
 
+Share = Annotated[int, Meta(ge=1, le=100)]
 AGENT = Parameter("agent_id", "path", "The agent's id, as in /api/v1/agents", r"^[A-Za-z0-9_.-]{1,60}$")
 CALL = Parameter("call_id", "path", "The call's id, as in /api/v1/calls", r"^[A-Za-z0-9_.-]{1,200}$")
 QUEUE = Parameter("queue", "path", "The queue's name, as in /api/v1/queues", r"^[a-z][a-z0-9_-]{0,39}$")
@@ -36,6 +41,16 @@ class SkillsInput(Input, frozen=True, kw_only=True):
     """All skills with their levels. `is_stored` false: until the agent logs in again."""
 
     skills: Annotated[dict[Skill, Annotated[int, Meta(ge=0, le=100)]], Meta(max_length=50)]
+    is_stored: bool = False
+    why: Why
+
+
+class PreferencesInput(Input, frozen=True, kw_only=True):
+    """`prefers`: queues, the liked ones first; or `allocation`: percent of the agent's calls by queue, 100 together.
+    Nothing of both: the common way. `is_stored` false: until the agent logs in again."""
+
+    prefers: Annotated[tuple[QueueText, ...], Meta(max_length=50)] = ()
+    allocation: Annotated[dict[QueueText, Share], Meta(max_length=50)] = msgspec.field(default_factory=dict)
     is_stored: bool = False
     why: Why
 
@@ -110,6 +125,36 @@ async def set_agent_state(exchange: Exchange[StateInput]) -> AgentView:
     details = {"state": asked.state} | ({"reason": asked.reason} if asked.reason else {})
     await exchange.services.supervision.order(command, _deed(exchange, "agent.set_state", agent_id, asked.why, details))
     return _agent_view(exchange, agent_id)
+
+
+@endpoint(
+    "POST",
+    "/api/v1/agents/{agent_id}/preferences",
+    summary="Which queues an agent prefers, or gets what share of",
+    body=PreferencesInput,
+    answer=AgentView,
+    access=SUPERVISORS,
+    parameters=(AGENT,),
+    errors={**_NO_AGENT, 422: "The preferences make no sense"},
+)
+async def set_agent_preferences(exchange: Exchange[PreferencesInput]) -> AgentView:
+    asked, agent_id = exchange.body, AgentId(exchange.request.match_info["agent_id"])
+    taste = _taste(exchange, asked)
+    told = ", ".join(asked.prefers) or ", ".join(f"{queue} {share} %" for queue, share in asked.allocation.items())
+    details = {"preferences": told or "none", "stored": "yes" if asked.is_stored else "no"}
+    deed = _deed(exchange, "agent.set_preferences", agent_id, asked.why, details)
+    await exchange.services.supervision.set_taste(agent_id, taste, deed, is_stored=asked.is_stored)
+    return _agent_view(exchange, agent_id)
+
+
+def _taste(exchange: Exchange[PreferencesInput], asked: PreferencesInput) -> Taste | None:
+    queues = exchange.services.dispatcher.state.queues
+    if unknown := [name for name in (*asked.prefers, *asked.allocation) if name not in queues]:
+        raise ApiError(422, "agent.preferences", f"There is no queue {unknown[0]}.")
+    try:
+        return taste_of(asked.prefers, asked.allocation)
+    except UserError as error:
+        raise ApiError(422, "agent.preferences", f"{error}.") from None
 
 
 @endpoint(
@@ -260,6 +305,7 @@ def _agent_view(exchange: Exchange[object], agent_id: AgentId) -> AgentView:
 ENDPOINTS = (
     set_agent_state,
     set_agent_skills,
+    set_agent_preferences,
     move_call,
     prioritise_call,
     assign_call,

@@ -4,7 +4,8 @@ import { connect } from "./connection.js";
 import { CallCard } from "./call-card.js";
 import { useKeptDraft } from "./drafts.js";
 import { Clock, ConnectionBar, reasonText, StateBadge, TopBar, useNow } from "./parts.js";
-import { initialAgent, reduceAgent } from "./state.js";
+import { initialAgent, isConsulted, reduceAgent } from "./state.js";
+import { Handovers, TalkControls, WaitingCalls } from "./talk-controls.js";
 import { WrapUpForm } from "./wrap-up.js";
 
 const NOT_READY_REASONS = { break: "Break", lunch: "Lunch", meeting: "Meeting", training: "Training", back_office: "Back office" };
@@ -37,10 +38,14 @@ function AgentPage({ user }) {
       ${state.notice && html`<p class="notice ${state.notice.kind}" role="status">${state.notice.text}</p>`}
       ${call && agent
         ? html`<div class="desk">
-            <${CallCard} call=${call} agent=${agent} now=${now} order=${order} />
-            <${WrapUpForm} call=${call} agent=${agent} draft=${state.draft} now=${now} order=${order} dispatch=${dispatch} />
+            <div>
+              <${TalkControls} call=${call} agent=${agent} now=${now} order=${order} draft=${state.draft} />
+              <${Handovers} handovers=${call.handovers} />
+              <${CallCard} call=${call} agent=${agent} now=${now} order=${order} />
+            </div>
+            ${!isConsulted(call, agent) && html`<${WrapUpForm} call=${call} agent=${agent} draft=${state.draft} now=${now} order=${order} dispatch=${dispatch} />`}
           </div>`
-        : agent && html`<${Idle} agent=${agent} />`}
+        : agent && html`<${Idle} agent=${agent} /><${WaitingCalls} order=${order} />`}
       <${Tickets} tickets=${state.tickets} />
     </main>
   `;

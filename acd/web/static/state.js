@@ -18,6 +18,7 @@ const OFFER_ENDED = {
   rejected: "You rejected the call: it went back to its queue and you are not ready.",
   rescinded: "Your phone could not be rung: the call went back to its queue and you are not ready.",
 };
+const CONSULT_OVER = "You are not asked any more.";
 const KEPT_TICKETS = 5;
 
 export function reduceAgent(state, frame) {
@@ -64,7 +65,7 @@ function withKept(state, kept) {
 }
 
 function offerEnded(state, data) {
-  const notice = { kind: "info", text: OFFER_ENDED[data.why] ?? "The call is no longer offered to you." };
+  const notice = { kind: "info", text: OFFER_ENDED[data.why] ?? (data.why.startsWith("consult_") ? CONSULT_OVER : "The call is no longer offered to you.") };
   const isOurs = state.call?.call_id === data.call_id && state.call.reservation_id === data.reservation_id;
   return isOurs ? withCall({ ...state, notice }, null) : { ...state, notice };
 }
@@ -72,6 +73,11 @@ function offerEnded(state, data) {
 function withTicket(tickets, data) {
   const ticket = { number: data.number, toQualify: data.to_qualify, callId: data.call_id };
   return [ticket, ...tickets.filter((known) => known.callId !== ticket.callId)].slice(0, KEPT_TICKETS);
+}
+
+/** Whether this agent is only asked about the call, which is another agent's. */
+export function isConsulted(call, agent) {
+  return call.consult !== null && call.consult !== undefined && call.consult.agent_id === agent.agent_id;
 }
 
 export const initialSupervisor = Object.freeze({

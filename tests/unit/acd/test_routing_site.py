@@ -9,14 +9,14 @@ import pytest
 from msgspec.structs import replace
 
 from acd.domain.ids import QueueName, agent_id_of
+from acd.domain.outgoing import OutgoingRules
 from acd.domain.people import PeopleRules
 from acd.domain.priorities import PriorityRule
 from acd.domain.queue import Overflow, OverflowCause, PreferredBy, PreferredRing, ReservePolicy, RoutingRules
-from acd.routing_site import taste_of
 from acd.settings import Settings, load_settings
 from acd.site import load_site
 from ivr.errors import ConfigurationError
-from routing import AgentChoice, ItemChoice, Taste
+from routing import AgentChoice, ItemChoice
 from routing.relaxation import Step
 
 SITE = """
@@ -34,9 +34,6 @@ routing:
     - {name: VIP, vip: true, priority: 1}
     - {name: outage, menu: {reason: [outage, incident]}, ticket_priority: urgent, priority: 2}
     - {name: ITIL, contract: [gold], impact_urgency: {high: {high: 1, low: 3}}}
-  agents:
-    alice: {prefers: [orders, support]}
-    bruno: {allocation: {support: 70, orders: 30}}
 queues:
   support:
     skills: {support: 1, network: 3}
@@ -102,11 +99,8 @@ def test_yaml_becomes_what_the_engine_takes(tmp_path: Path) -> None:
         Overflow(cause=OverflowCause.CLOSED, announcement=(("fr", "Fermé."), ("en", "Closed."))),
         Overflow(cause=OverflowCause.TOO_MANY_WAITING, limit=20, queue=QueueName("orders")),
     )
-    rules = replace(site.routing_rules(), people=PeopleRules())
+    rules = replace(site.routing_rules(), people=PeopleRules(), outgoing=OutgoingRules())
     assert rules == RoutingRules(item_choice=ItemChoice.GREATEST_NEED, priority_worth_seconds=60, seed=7)
-    assert taste_of(settings.routing, "alice") == Taste(preferences=("orders", "support"))
-    assert taste_of(settings.routing, "bruno") == Taste(allocation=(("support", 70), ("orders", 30)))
-    assert taste_of(settings.routing, "chantal") is None
     assert [prompt.text for prompt in site.prompts()][-2:] == ["Fermé.", "Closed."]
 
 
@@ -128,6 +122,14 @@ def test_queues_open_and_close_by_the_same_calendars_as_menus(tmp_path: Path) ->
     assert hours.is_open(datetime(2026, 12, 24, 10, tzinfo=UTC))
 
 
+def test_what_agents_prefer_has_moved_into_the_database_and_the_old_key_says_how(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        settings_of(tmp_path, "routing:\n  agents: {alice: {prefers: [orders]}}\n")
+    (problem,) = refusal.value.problems
+    assert (problem.line, problem.column) == (2, 3)
+    assert "guichet user add alice --prefers orders" in problem.message
+
+
 def test_the_calendars_of_queues_have_moved_and_the_old_key_says_where(tmp_path: Path) -> None:
     text = "routing:\n  calendars:\n    office: {zone: Europe/Paris, week: {mon: []}}\n"
     with pytest.raises(ConfigurationError) as refusal:
@@ -145,8 +147,6 @@ def test_the_calendars_of_queues_have_moved_and_the_old_key_says_where(tmp_path:
             "queue: odrers}\n    reserve",
             "there is no queue `odrers`; did you mean `orders`?",
         ),
-        ("prefers: [orders", "prefers: [ordres", "there is no queue `ordres`; did you mean `orders`?"),
-        ("allocation: {support: 70", "allocation: {sport: 70", "there is no queue `sport`; did you mean `support`?"),
         ("drop: [network]", "drop: [netwrok]", "there is no skill `netwrok`; did you mean `network`?"),
         ("after_seconds: 60", "after_seconds: 10", "a step cannot come before the one above it"),
         ("hours: office", "hours: ofice", "there is no calendar `ofice`; did you mean `office`?"),
@@ -154,7 +154,6 @@ def test_the_calendars_of_queues_have_moved_and_the_old_key_says_where(tmp_path:
         ("zone: Europe/Paris", "zone: Europe/Prais", "unknown time zone `Europe/Prais`"),
         ('monday: ["08:00-12:00', 'monday: ["8h-12h', "no window: write it as 08:00-12:30"),
         ("{country: FR}", "{country: FX}", "no holidays are known for the country `FX`"),
-        ("support: 70", "support: 60", "the percentages must add up to 100"),
         ("limit: 20, ", "", "`limit` goes with too_many_waiting"),
         ("stand_down_waiting: 3", "stand_down_waiting: 10", "stand_down_waiting must be below call_up_waiting"),
         ("agents: [alice], for", "for", "`agents` goes with `by: named`"),

@@ -75,9 +75,15 @@ class Model:
 
     def agent_for(self, item: WorkItem) -> Candidate | None:
         if item.only:
-            return next((self.idle[agent_id] for agent_id in item.only if agent_id in self.idle), None)
-        fit = [who for who in self.idle.values() if self.fits(item, who.agent_id, who.skills)]
+            named = [self.idle[agent_id] for agent_id in item.only if agent_id in self.idle]
+            return next((who for who in named if self.has_room(who, item)), None)
+        fit = [
+            who for who in self.idle.values() if self.fits(item, who.agent_id, who.skills) and self.has_room(who, item)
+        ]
         return min(fit, key=lambda who: (self.rank(item, who), who.idle_since, who.agent_id), default=None)
+
+    def has_room(self, who: Candidate, item: WorkItem) -> bool:
+        return self.rules_of(item.queue).channel in who.room
 
     def rank(self, item: WorkItem, who: Candidate) -> float:
         skill = skill_sum(self.needs(item), dict(who.skills))
@@ -92,7 +98,7 @@ class Model:
         }[self.rules_of(item.queue).agent_choice]
 
     def item_for(self, who: Candidate, now: float) -> WorkItem | None:
-        fit = [item for item in self.items.values() if self.fits(item, who.agent_id, who.skills)]
+        fit = [i for i in self.items.values() if self.fits(i, who.agent_id, who.skills) and self.has_room(who, i)]
         queue, times = who.row
         most = self.rules_of(queue).most_in_a_row
         if most and times >= most:

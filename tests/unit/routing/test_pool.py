@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from routing import (
     AgentChoice,
     Candidate,
+    ChannelRules,
     DuplicateItemError,
     ItemChoice,
     Needs,
@@ -19,6 +20,7 @@ from routing import (
     Taste,
     UnknownItemError,
     WorkItem,
+    room,
 )
 from routing.lines import clear_away
 from routing.model import Skills
@@ -205,6 +207,61 @@ def test_a_reserve_helps_while_it_is_called_up() -> None:
     assert not pool.is_reserve_called("other")
 
 
+def test_who_has_room_for_a_channel_gets_items_of_it_and_of_no_other() -> None:
+    """Genesys' utilisation: one call, several chats, and mails that a call may interrupt."""
+    queues = {"calls": QueueRules(), "chats": QueueRules(channel="chat"), "mails": QueueRules(channel="mail")}
+    waiting = [item("mail", queue="mails"), item("chat", at=1.0, queue="chats"), item("call", at=2.0, queue="calls")]
+    channels = {
+        "voice": ChannelRules(),
+        "chat": ChannelRules(capacity=2),
+        "mail": ChannelRules(capacity=3, is_interruptible=True),
+    }
+
+    def next_for(**load: int) -> str | None:
+        alice = Candidate("alice", (), 0.0, room=room(channels, load))
+        return chosen_item(pool_of(waiting, [alice], None, **queues))
+
+    assert next_for() == "mail"  # the oldest
+    assert next_for(mail=3) == "chat"  # mails may lie still
+    assert next_for(mail=3, chat=1) == "chat"
+    assert next_for(mail=3, chat=2) is None  # who chats must not be called away
+    assert next_for(chat=1, mail=0) == "chat"
+    assert next_for(voice=1) is None
+    chatting = Candidate("alice", (), 0.0, room=room(channels, {"chat": 1}))
+    writing = Candidate("bob", (), 5.0, room=room(channels, {"mail": 2}))
+    pool = pool_of(waiting, [chatting, writing], None, **queues)
+    assert [chosen_agent(pool, each) for each in ("call", "chat", "mail")] == ["bob", "alice", "bob"]
+    only = WorkItem("kept", ANYTHING, 5, 0.0, "calls", only=("alice", "bob"))
+    pool.add_item(only)
+    assert chosen_agent(pool, "kept") == "bob"
+
+
+def test_an_agent_whose_room_changes_is_put_in_anew() -> None:
+    queues = {"calls": QueueRules(), "chats": QueueRules(channel="chat")}
+    pool = pool_of(
+        [item("call", queue="calls")], [Candidate("alice", (), 0.0, room=frozenset({"chat"}))], None, **queues
+    )
+    assert chosen_agent(pool, "call") is None
+    pool.remove_candidate("alice")
+    pool.add_candidate(Candidate("alice", (), 0.0, room=frozenset({"chat", "voice"})))
+    assert chosen_agent(pool, "call") == "alice"
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["voice", "chat", "mail"]),
+        st.builds(ChannelRules, capacity=st.integers(0, 3), is_interruptible=st.booleans()),
+    ),
+    st.dictionaries(st.sampled_from(["voice", "chat", "mail", "fax"]), st.integers(0, 3)),
+)
+def test_taking_something_never_makes_room_elsewhere(channels: dict[str, ChannelRules], load: dict[str, int]) -> None:
+    has_room = room(channels, load)
+    for channel in has_room:
+        after = {**load, channel: load.get(channel, 0) + 1}
+        assert after[channel] <= channels[channel].capacity
+        assert room(channels, after) <= has_room
+
+
 def test_a_question_takes_nothing_out() -> None:
     pool = pool_of([item("x")], [Candidate("alice", (), 0.0)])
     first, second = pool.match_for_item("x"), pool.match_for_candidate("alice")
@@ -293,6 +350,7 @@ QUEUE_RULES = st.builds(
     target_seconds=st.sampled_from([1.0, 2.0]),
     most_in_a_row=st.integers(0, 2),
     reserve_group=st.sampled_from(["", "helper"]),
+    channel=st.sampled_from(["voice", "voice", "chat"]),
 )
 ITEMS = st.builds(
     WorkItem,
@@ -316,6 +374,7 @@ CANDIDATES = st.builds(
     draw=st.sampled_from([0.1, 0.6]),
     draw_from=st.sampled_from([0.0, 1.0]),
     taste=TASTES,
+    room=st.sampled_from([frozenset({"voice"}), frozenset({"voice", "chat"}), frozenset({"chat"})]),
 )
 
 

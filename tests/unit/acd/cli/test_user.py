@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from acd.adapters.store.users import SqlUserDirectory
 from acd.cli.user import app
 from acd.service.ports import Role, User
+from routing import Taste
 from ticketing.api import open_database
 
 Run = Callable[..., Result]
@@ -53,6 +54,18 @@ def test_a_user_is_added_listed_and_removed(run: Run, tmp_path: Path) -> None:
     assert "There are no users yet" in run("list").output
 
 
+def test_preferences_are_kept_until_something_else_is_said(run: Run, tmp_path: Path) -> None:
+    run(*ALICE, "--prefers", "orders", "--prefers", "support")
+    told = run("add", "alice", "--skill", "support=9", "--keep-password").output
+    assert told == "alice: Alice Martin · agent · extension 1001 · support=9 · prefers orders, support\n"
+    told = run("add", "alice", "--share", "orders=30", "--share", "support=70", "--keep-password").output
+    assert told.endswith("support=9 · 30 % of orders · 70 % of support\n")
+    user = found(tmp_path, "alice", "correct horse")
+    assert user is not None
+    assert user.taste == Taste(allocation=(("orders", 30), ("support", 70)))
+    assert run("add", "alice", "--no-preference", "--keep-password").output.endswith("support=9\n")
+
+
 def test_a_change_keeps_what_is_not_given(run: Run, tmp_path: Path) -> None:
     run(*ALICE)
     changed = run("add", "alice", "--role", "supervisor", "--role", "agent", "--keep-password")
@@ -70,6 +83,8 @@ def test_the_password_is_asked_for_twice(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
+        (("add", "alice", "--share", "orders=30"), "the percentages must be 1 or more each, and 100 together"),
+        (("add", "alice", "--prefers", "a", "--share", "a=100"), "give queues to prefer or percentages, not both"),
         (("add", "Alice", "--name", "A", "--extension", "1001"), "login: 1 to 40 small letters"),
         (("add", "alice", "--extension", "1001"), "name: 1 to 80 characters"),
         (("add", "alice", "--name", "A"), "extension: an agent needs one"),

@@ -34,6 +34,7 @@ from acd.domain.ids import (
 )
 from acd.domain.journal_format import decode_event, encode_event
 from acd.domain.metrics import QueueStatistics
+from acd.domain.outgoing import OutgoingRules
 from acd.domain.people import OfferMode, PeopleRules, ReasonPolicy
 from acd.domain.picture import pieces_of, restore
 from acd.domain.queue import (
@@ -48,6 +49,7 @@ from acd.domain.queue import (
 )
 from acd.domain.segments import BookPicture, SegmentBook
 from acd.domain.state import State
+from acd.domain.talk import ConsultStage, Destination, TalkMode
 from acd.domain.turn import Decision
 from routing import AgentChoice, ItemChoice, shortfalls
 from routing.relaxation import Step
@@ -73,6 +75,18 @@ PEOPLE: tuple[type[cmd.Command], ...] = (
     cmd.KeepDraft,
     cmd.EnqueueCall,
     cmd.AdjustPlace,
+    cmd.HoldCall,
+    cmd.ResumeCall,
+    cmd.MuteCall,
+    cmd.SendDigits,
+    cmd.TransferCall,
+    cmd.ConsultAgent,
+    cmd.SwapCalls,
+    cmd.CancelConsult,
+    cmd.CompleteTransfer,
+    cmd.StartConference,
+    cmd.PickUpCall,
+    cmd.TakeOverCall,
     cmd.StartRecording,
     cmd.PauseRecording,
     cmd.ResumeRecording,
@@ -95,6 +109,26 @@ PEOPLE_RULES = PeopleRules(
     agent_modes=(("dave", OfferMode.AUTO_ANSWER),),
     vip_whisper=(("fr", "VIP"),),
 )
+TALK_ORDERS = (
+    cmd.HoldCall,
+    cmd.ResumeCall,
+    cmd.SwapCalls,
+    cmd.CancelConsult,
+    cmd.CompleteTransfer,
+    cmd.StartConference,
+)
+PLACES = st.sampled_from(
+    [
+        *(Destination(agent_id=agent_id_of(login)) for login in ("alice", "bob", "carol", "dave")),
+        *(Destination(queue=QueueName(name)) for name in ("support", "orders", "plain", "unknown")),
+        Destination(flow="hotline"),
+        Destination(number="0612345678"),
+        Destination(number="0899123456"),
+        Destination(flow="hotline", number="0612345678"),
+    ]
+)
+NUMBERS = st.sampled_from(["0612345678", "0899123456", "1009", "\u202e"])
+OUTGOING = OutgoingRules(trunk="carrier", allow=("06.",), extensions=frozenset({"1009"}))
 OF_A_RING = (cmd.ReportAnswer, cmd.ReportTalkEnded, cmd.ReportNoAnswer, cmd.SettleOffer)
 RECORDED = RecordingPolicy(mode=RecordingMode.ALWAYS)
 RICH = replace(
@@ -120,6 +154,7 @@ ORDERS_POLICY = replace(
 )
 DOOR = replace(
     policy("plain"),
+    pick_up=True,
     recording=RecordingPolicy(mode=RecordingMode.ON_DEMAND),
     overflow=(
         Overflow(cause=OverflowCause.NOBODY_LOGGED_IN, announcement=(("fr", "Fermé."),)),
@@ -129,7 +164,7 @@ DOOR = replace(
     steps=(Step(after=timedelta(seconds=25), flow="elsewhere"),),
 )
 SITE = (RICH, ORDERS_POLICY, DOOR)
-RULES = RoutingRules(people=PEOPLE_RULES)
+RULES = RoutingRules(people=PEOPLE_RULES, outgoing=OUTGOING)
 
 
 def picture(state: State) -> tuple[object, ...]:
@@ -176,6 +211,8 @@ class AnyDay(RuleBasedStateMachine):
         self.segments.hear(decision.events)
         self.accepted.update(event.call_id for event in decision.events if isinstance(event, ev.ReservationAccepted))
         self.accepted.update(event.call.call_id for event in decision.events if isinstance(event, ev.TalkAdopted))
+        handed = (event for event in decision.events if isinstance(event, ev.CallTransferred) and event.reservation_id)
+        self.accepted.update(event.call_id for event in handed)
         self.recorded.update(e.recording_id for e in decision.events if isinstance(e, ev.RecordingStarted))
         self.recorded.subtract(e.recording_id for e in decision.events if isinstance(e, ev.RecordingStopped))
         served = [event for event in decision.events if isinstance(event, ev.CallServedElsewhere)]
@@ -195,6 +232,10 @@ class AnyDay(RuleBasedStateMachine):
                 call = self.engine.state.calls[effect.call_id]
                 assert call.is_controlled
                 assert call.offer_mode is not OfferMode.ACCEPT or call.offer_accepted_at
+            case fx.ArrangeTalk():
+                assert effect.before is not effect.after
+                known = self.engine.state.calls.get(effect.call_id)
+                assert known is None or known.moves >= effect.moves
             case fx.CommitTicket():
                 self.committed[effect.call.call_id] += 1
 
@@ -374,11 +415,86 @@ class AnyDay(RuleBasedStateMachine):
     def reconcile(self, alive: frozenset[str], age: float) -> None:
         self.give(cmd.Reconcile(live_linkedids=alive, observed_at=self.now - timedelta(seconds=age)))
 
+    # a talk --------------------------------------------------------------------------------------------------
+
+    @rule(login=LOGINS, other=LOGINS, linkedid=LINKEDIDS)
+    def talk(self, login: str, other: str, linkedid: str) -> None:
+        """Two agents are there, and one of them speaks with a caller."""
+        self.come_to_work(other)
+        self.come_to_work(login)
+        self.call_a_queue(linkedid, QueueName("plain"))
+        self.report_of_this_ring(call_id_of(linkedid), cmd.ReportAnswer)
+
+    @rule(agent=AGENTS, kind=st.sampled_from(TALK_ORDERS))
+    def do_with_the_talk(self, agent: AgentId, kind: type[cmd.HoldCall]) -> None:
+        self.give(kind(agent_id=agent))
+
+    @rule(agent=AGENTS, is_muted=st.booleans())
+    def mute(self, agent: AgentId, is_muted: bool) -> None:
+        self.give(cmd.MuteCall(agent_id=agent, is_muted=is_muted))
+
+    @rule(agent=AGENTS)
+    def send_digits(self, agent: AgentId) -> None:
+        self.give(cmd.SendDigits(agent_id=agent, digits="12#"))
+
+    @rule(agent=AGENTS, to=PLACES)
+    def transfer(self, agent: AgentId, to: Destination) -> None:
+        self.give(cmd.TransferCall(agent_id=agent, to=to, title="Printer", note="He tried the other one."))
+
+    @rule(agent=AGENTS, other=AGENTS)
+    def consult(self, agent: AgentId, other: AgentId) -> None:
+        self.give(cmd.ConsultAgent(agent_id=agent, to_agent=other))
+
+    @rule(agent=AGENTS, number=NUMBERS)
+    def consult_a_number(self, agent: AgentId, number: str) -> None:
+        self.give(cmd.ConsultAgent(agent_id=agent, number=number))
+
+    @rule(call=CALLS, which=st.integers(0, 2), answers=st.booleans())
+    def the_consulted_party_answers_or_goes(self, call: CallId, which: int, answers: bool) -> None:
+        known = self.engine.state.calls.get(call)
+        consult_id = known.consult.consult_id if known is not None and known.consult and which else f"{call}_c{which}"
+        if answers:
+            self.give(cmd.ReportConsultAnswer(call_id=call, consult_id=consult_id))
+        else:
+            self.give(cmd.ReportConsultOver(call_id=call, consult_id=consult_id, cause="hung_up"))
+
+    @rule(call=CALLS, agent=AGENTS)
+    def the_agent_is_gone(self, call: CallId, agent: AgentId) -> None:
+        self.give(cmd.ReportAgentGone(call_id=call, agent_id=agent))
+
+    @rule(call=CALLS, agent=AGENTS, is_held=st.booleans())
+    def the_phone_holds(self, call: CallId, agent: AgentId, is_held: bool) -> None:
+        self.give(cmd.ReportPhoneHold(call_id=call, agent_id=agent, is_held=is_held))
+
+    @rule(call=CALLS, late=st.booleans())
+    def the_switch_does_not_obey(self, call: CallId, late: bool) -> None:
+        known = self.engine.state.calls.get(call)
+        moves = known.moves - late if known is not None else 0
+        self.give(cmd.ReportArrangementFailed(call_id=call, moves=moves, cause="refused"))
+
+    @rule(call=CALLS)
+    def the_number_does_not_answer(self, call: CallId) -> None:
+        self.give(cmd.ReportForwardFailed(call_id=call, cause="busy"))
+
+    @rule(agent=AGENTS, call=CALLS)
+    def pick_up(self, agent: AgentId, call: CallId) -> None:
+        self.give(cmd.PickUpCall(agent_id=agent, call_id=call))
+
+    @rule(agent=AGENTS, call=CALLS)
+    def take_a_talk_over(self, agent: AgentId, call: CallId) -> None:
+        self.give(cmd.TakeOverCall(agent_id=agent, call_id=call))
+
+    # the site ------------------------------------------------------------------------------------------------
+
     @rule(kept=st.sets(st.sampled_from(SITE)), needs=st.booleans())
     def configure(self, kept: set[object], needs: bool) -> None:
         extra = (policy("plain", network=2),) if needs else ()
         rules = RoutingRules(
-            item_choice=ItemChoice.GREATEST_NEED, priority_worth_seconds=10, seed=3, people=PEOPLE_RULES
+            item_choice=ItemChoice.GREATEST_NEED,
+            priority_worth_seconds=10,
+            seed=3,
+            people=PEOPLE_RULES,
+            outgoing=OUTGOING,
         )
         self.give(cmd.ConfigureQueues(queues=tuple(queue for queue in SITE if queue in kept) + extra, rules=rules))
 
@@ -437,11 +553,17 @@ class AnyDay(RuleBasedStateMachine):
             if agent.call_id is None:
                 continue
             call = state.calls[agent.call_id]
-            assert call.agent_id == agent.agent_id
+            if call.consult is not None and call.consult.agent_id == agent.agent_id:
+                is_rung = call.consult.stage is ConsultStage.RINGING
+                assert agent.state is (AgentState.RESERVED if is_rung else AgentState.TALKING)
+                assert call.agent_id != agent.agent_id
+                continue
+            had_it = any(handover.agent_id == agent.agent_id for handover in call.handovers)
+            assert call.agent_id == agent.agent_id or (had_it and agent.state is AgentState.WRAP_UP)
             expected = {
                 AgentState.RESERVED: call.stage is CallStage.RESERVED,
                 AgentState.TALKING: call.stage is CallStage.TALKING and call.talk_ended_at is None,
-                AgentState.WRAP_UP: call.talk_ended_at is not None,
+                AgentState.WRAP_UP: call.talk_ended_at is not None or had_it,
             }
             assert expected[agent.state], (agent, call)
         for call in state.calls.values():
@@ -449,6 +571,13 @@ class AnyDay(RuleBasedStateMachine):
             if is_held:
                 assert call.agent_id is not None
                 assert state.agents[call.agent_id].call_id == call.call_id
+            if call.consult is not None:
+                assert is_held, "nobody consults without a talk"
+                assert call.talk_mode is not TalkMode.HELD
+                if call.consult.agent_id is not None:
+                    assert state.agents[call.consult.agent_id].call_id == call.call_id
+            if call.talk_mode is not TalkMode.TALKING:
+                assert is_held
             if call.stage is CallStage.ENDED:
                 assert any(agent.call_id == call.call_id for agent in state.agents.values()), "never forgotten"
             if not call.is_controlled:
@@ -487,6 +616,8 @@ class AnyDay(RuleBasedStateMachine):
     def whoever_may_get_stuck_has_a_timer(self) -> None:
         state = self.engine.state
         for call in state.calls.values():
+            if call.consult is not None and call.consult.stage is ConsultStage.RINGING:
+                assert f"consult:{call.consult.consult_id}" in self.timers
             if call.stage is CallStage.RESERVED:
                 assert f"offer:{call.reservation_id}" in self.timers
             if call.stage is CallStage.WAITING and (call.is_kept or call.step + 1 < len(state.stages_of(call))):
@@ -547,10 +678,12 @@ class AnyDay(RuleBasedStateMachine):
 
     @invariant()
     def every_talk_that_is_over_has_one_ticket(self) -> None:
+        consulted = {call.consult.agent_id for call in self.engine.state.calls.values() if call.consult is not None}
         open_talks = Counter(
             agent.call_id
             for agent in self.engine.state.agents.values()
             if agent.state in {AgentState.TALKING, AgentState.WRAP_UP} and agent.call_id
+            if agent.agent_id not in consulted
         )
         assert self.accepted == self.committed + open_talks
 

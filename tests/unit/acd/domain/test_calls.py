@@ -15,16 +15,22 @@ from acd.domain.call import Call, CallStage, IvrStep, Reason, Result
 from acd.domain.caller import Caller, CallerContext, TicketCard
 from acd.domain.errors import UnknownCallError, UnknownQueueError
 from acd.domain.ids import QueueName, ReservationId
+from acd.domain.outgoing import OutgoingRules
+from acd.domain.queue import RoutingRules
+from acd.domain.talk import Destination
 from tests.unit.acd.domain.floor import ALICE, BOB, FIRST, ORDERS, SECOND, START, SUPPORT, Floor, names, policy
 
-ARRIVING, IVR, WAITING, RESERVED, TALKING, DETACHED, ENDED = CallStage
+ARRIVING, IVR, WAITING, RESERVED, TALKING, DETACHED, ENDED, FORWARDED = CallStage
 RESERVATION = ReservationId("rsv_1.1_1")
 
 
 def first_in(stage: CallStage) -> Floor:
     """The first caller alone with alice, the call in this stage; `ended` is kept by alice's wrap-up."""
     floor = Floor()
-    if stage in {RESERVED, TALKING, ENDED}:
+    if stage is FORWARDED:
+        rules = RoutingRules(outgoing=OutgoingRules(trunk="carrier", allow=("06.",)))
+        floor.give(cmd.ConfigureQueues(queues=tuple(floor.engine.state.queues.values()), rules=rules))
+    if stage in {RESERVED, TALKING, ENDED, FORWARDED}:
         floor.agent("alice")
     if stage in {ARRIVING, IVR, DETACHED}:
         floor.start()
@@ -34,8 +40,10 @@ def first_in(stage: CallStage) -> Floor:
         floor.give(cmd.RecordIvrPath(call_id=FIRST, path=(IvrStep("welcome"),), language="fr"))
     if stage is DETACHED:
         floor.lose_control()
-    if stage in {TALKING, ENDED}:
+    if stage in {TALKING, ENDED, FORWARDED}:
         floor.answer()
+    if stage is FORWARDED:
+        floor.give(cmd.TransferCall(agent_id=ALICE, to=Destination(number="0612345678")))
     if stage is ENDED:
         floor.end()
     assert floor.stage() is stage
@@ -72,22 +80,22 @@ RESCINDED = ["ReservationRescinded", "AgentBecameNotReady"]
 HUNG_UP = ["TalkEnded", "WrapUpStarted", "CallEnded"]
 RUNG, TAKEN, TALKED = ["AgentRang"], ["ReservationAccepted"], ["TalkEnded", "WrapUpStarted"]
 TABLE: dict[str, list[list[str]]] = {
-    #               ARRIVING    IVR         WAITING     RESERVED    TALKING     DETACHED    ENDED
-    "start":        [REJOINED,   REJOINED,   REJOINED,   REJOINED,   REJOINED,   REJOINED,   REJOINED],
-    "identify":     [IDENTIFIED, IDENTIFIED, IDENTIFIED, IDENTIFIED, IDENTIFIED, IDENTIFIED, IDENTIFIED],
-    "ticket":       [KEYED,      KEYED,      KEYED,      KEYED,      KEYED,      KEYED,      KEYED],
-    "path":         [PATH,       PATH,       NO,         NO,         NO,         PATH,       NO],
-    "enqueue":      [QUEUED,     QUEUED,     NO,         NO,         NO,         QUEUED,     NO],
-    "ringing":      [NO,         NO,         NO,         RUNG,       NO,         NO,         NO],
-    "answer":       [NO,         NO,         NO,         TAKEN,      NO,         NO,         NO],
-    "no answer":    [NO,         NO,         NO,         TIMED_OUT,  NO,         NO,         NO],
-    "offer expired": [NO,        NO,         NO,         NO,         NO,         NO,         NO],
-    "ring failed":  [NO,         NO,         NO,         RESCINDED,  NO,         NO,         NO],
-    "talk ended":   [NO,         NO,         NO,         NO,         TALKED,     NO,         NO],
-    "control lost": [LOST,       LOST,       LOST,       LOST,       NO,         NO,         NO],
-    "end":          [OVER,       OVER,       OVER,       CANCELED,   HUNG_UP,    OVER,       NO],
-    "not alive":    [OVER,       OVER,       OVER,       CANCELED,   HUNG_UP,    OVER,       NO],
-    "alive":        [NO,         NO,         NO,         NO,         NO,         NO,         NO],
+    #               ARRIVING    IVR         WAITING     RESERVED    TALKING     DETACHED    ENDED       FORWARDED
+    "start":        [REJOINED,   REJOINED,   REJOINED,   REJOINED,   REJOINED,   REJOINED,   REJOINED, REJOINED],
+    "identify":     [IDENTIFIED, IDENTIFIED, IDENTIFIED, IDENTIFIED, IDENTIFIED, IDENTIFIED, IDENTIFIED, IDENTIFIED],
+    "ticket":       [KEYED,      KEYED,      KEYED,      KEYED,      KEYED,      KEYED,      KEYED, KEYED],
+    "path":         [PATH,       PATH,       NO,         NO,         NO,         PATH,       NO, NO],
+    "enqueue":      [QUEUED,     QUEUED,     NO,         NO,         NO,         QUEUED,     NO, NO],
+    "ringing":      [NO,         NO,         NO,         RUNG,       NO,         NO,         NO, NO],
+    "answer":       [NO,         NO,         NO,         TAKEN,      NO,         NO,         NO, NO],
+    "no answer":    [NO,         NO,         NO,         TIMED_OUT,  NO,         NO,         NO, NO],
+    "offer expired": [NO,        NO,         NO,         NO,         NO,         NO,         NO, NO],
+    "ring failed":  [NO,         NO,         NO,         RESCINDED,  NO,         NO,         NO, NO],
+    "talk ended":   [NO,         NO,         NO,         NO,         TALKED,     NO,         NO, NO],
+    "control lost": [LOST,       LOST,       LOST,       LOST,       LOST,       NO,         NO, LOST],
+    "end":          [OVER,       OVER,       OVER,       CANCELED,   HUNG_UP,    OVER,       NO, OVER],
+    "not alive":    [OVER,       OVER,       OVER,       CANCELED,   HUNG_UP,    OVER,       NO, OVER],
+    "alive":        [NO,         NO,         NO,         NO,         NO,         NO,         NO, NO],
 }  # fmt: skip
 
 

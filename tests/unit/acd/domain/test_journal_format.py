@@ -14,6 +14,7 @@ from acd.domain.call import Call, IvrStep, Reason, Result, Ring, Termination
 from acd.domain.caller import Caller, CallerContext, Certainty, ContactCard, RecentCallCard, TicketCard
 from acd.domain.ids import QueueName, agent_id_of, call_id_of, recording_id_of, reservation_id_of
 from acd.domain.journal_format import decode_event, encode_event
+from acd.domain.outgoing import FarEnd
 from acd.domain.queue import (
     Overflow,
     OverflowCause,
@@ -24,6 +25,7 @@ from acd.domain.queue import (
     ReservePolicy,
     RoutingRules,
 )
+from acd.domain.talk import Consult, Handover, TalkMode
 from ivr.opening import ExceptionalDay, OpeningHours, Window
 from routing import AgentChoice, ItemChoice, Taste
 from routing.relaxation import Step
@@ -70,6 +72,7 @@ POLICY = QueuePolicy(
     overflow=(Overflow(cause=OverflowCause.CLOSED, announcement=(("fr", HOSTILE),)),),
 )
 OFFER = {"at": AT, "call_id": CALL, "queue": QUEUE, "reservation_id": RESERVATION, "agent_id": AGENT}
+TALK: dict[str, object] = {"at": AT, "call_id": CALL, "queue": QUEUE, "agent_id": AGENT}
 WHOLE_CALL = Call(
     call_id=CALL,
     linkedid="1.1",
@@ -187,6 +190,28 @@ EVENTS: list[ev.Event] = [
     ev.QueueDoorSet(at=AT, queue=QUEUE, is_open=False, announcement=(("fr", HOSTILE),)),
     ev.TextBroadcast(at=AT, text=HOSTILE, sender="sarah", queue=None, agents=(AGENT,)),
     ev.TicketCommitted(at=AT, call_id=CALL, agent_id=AGENT, ticket_number="1000012", to_qualify=True),
+    ev.TalkHeld(**TALK, by="phone"),  # type: ignore[arg-type]
+    ev.TalkResumed(**TALK, cause="screen"),  # type: ignore[arg-type]
+    ev.AgentMuted(at=AT, call_id=CALL, agent_id=AGENT, is_muted=True),
+    ev.ConsultStarted(
+        **TALK,  # type: ignore[arg-type]
+        consult=Consult(consult_id="call_1.1_c1", to=FarEnd(number="1002"), started_at=AT, agent_id=AGENT),
+    ),
+    ev.ConsultAnswered(**TALK, consult_id="c", consulted_id=None),  # type: ignore[arg-type]
+    ev.ConsultSwapped(**TALK, consult_id="c", with_caller=True),  # type: ignore[arg-type]
+    ev.ConsultEnded(**TALK, consult_id="c", consulted_id=AGENT, cause="busy", mode=TalkMode.HELD),  # type: ignore[arg-type]
+    ev.ConferenceStarted(**TALK, consult_id="c"),  # type: ignore[arg-type]
+    ev.ConferenceEnded(**TALK, cause="agent_left"),  # type: ignore[arg-type]
+    ev.CallTransferred(
+        **TALK,  # type: ignore[arg-type]
+        handover=Handover(
+            agent_id=AGENT, agent_name=HOSTILE, queue=QUEUE, answered_at=AT, ended_at=AT, to="queue", note=HOSTILE
+        ),
+        to_agent=AGENT,
+        reservation_id=RESERVATION,
+        attempt=3,
+    ),
+    ev.ForwardFailed(at=AT, call_id=CALL, queue=QUEUE, cause="busy"),
 ]
 
 

@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from acd.adapters.bus.frames import header, pack
+from acd.adapters.bus.journal_files import EVENTS, name_of
 from acd.domain import commands as cmd
 from acd.domain import events as ev
 from acd.domain.agent import AgentState
 from acd.domain.ids import CallId, QueueName
-from acd.domain.journal_format import encode_event
+from acd.domain.journal_format import VERSION, Record, encode_event, encode_record
 from acd.simulation.day import Does
 from acd.simulation.observer import Observer
 from acd.simulation.patience import Observation, Patience
@@ -146,6 +148,15 @@ def test_a_journal_of_json_lines_is_read_back_and_a_bad_line_is_named(tmp_path: 
         recording_of([])
 
 
+def test_the_journal_of_the_service_is_read_as_it_stands_on_the_disk(tmp_path: Path, journal: list[ev.Event]) -> None:
+    records = [Record(at=event.at, events=(event,)) for event in journal[:300]]
+    frames = [pack(serial, encode_record(record)) for serial, record in enumerate(records, start=1)]
+    path = tmp_path / name_of(EVENTS, 1)
+    path.write_bytes(header(VERSION) + b"".join(frames))
+    assert list(read_recording(tmp_path)) == journal[:300]
+    assert list(read_recording(path)) == journal[:300]
+
+
 def test_one_day_of_a_journal_begins_with_who_is_there(journal: list[ev.Event]) -> None:
     noon = journal[0].at + timedelta(hours=4)
     afternoon = recording_of(journal, noon, noon + timedelta(hours=2))
@@ -197,6 +208,16 @@ def test_what_people_brought_is_kept_and_what_came_of_the_configuration_is_left_
     assert day.calls[1].patience == 20.0
     assert day.calls[0].patience is not None
     assert day.calls[0].patience > 3.0
+
+
+def test_agents_whom_a_journal_cut_off_at_its_beginning_does_not_know_are_told_of() -> None:
+    floor = Recorded(policy("support", support=1))
+    floor.agent("alice")
+    floor.events = [event for event in floor.events if not isinstance(event, ev.AgentRegistered)]
+    floor.agent("bob")
+    workload = floor.workload()
+    assert workload.unknown_agents == (ALICE,)
+    assert [agent.profile.login for agent in workload.agents] == ["bob"]
 
 
 def test_a_ring_in_vain_is_nothing_the_agent_had_in_mind_and_a_break_is() -> None:

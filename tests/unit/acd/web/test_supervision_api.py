@@ -82,6 +82,29 @@ async def test_skills_until_the_next_log_in_or_for_good(browse: Browse, world: W
     assert (await sarah.send("POST", path, {"skills": {"orders": 101}, **WHY}))[0] == 400
 
 
+async def test_preferences_are_set_under_waiting_calls_and_nobody_loses_a_place(
+    browse: Browse, world: WebWorld
+) -> None:
+    alice, sarah = await browse(ALICE), await browse(SARAH)
+    first = world.call_comes("1.1")
+    liked = world.call_comes("2.1")
+    places = {call_id: world.engine.state.call(call_id).queued_at for call_id in (first, liked)}
+    assert (await sarah.send("POST", f"/api/v1/calls/{liked}/move", {"queue": "orders", **WHY}))[0] == 204
+    await sarah.send("POST", "/api/v1/agents/agent_alice/skills", {"skills": {"support": 1, "orders": 1}, **WHY})
+    path = "/api/v1/agents/agent_alice/preferences"
+    _, view = await sarah.send("POST", path, {"prefers": ["orders", "support"], "is_stored": True, **WHY})
+    assert (view["prefers"], view["allocation"]) == (["orders", "support"], {})
+    await alice.send("POST", f"{ME}/ready")
+    assert world.engine.state.call(liked).agent_id == world.agent_id(ALICE)
+    assert {call_id: world.engine.state.call(call_id).queued_at for call_id in places} == places
+    await alice.send("DELETE", "/api/v1/session")
+    assert (await (await browse(ALICE)).send("GET", ME))[1]["prefers"] == ["orders", "support"]
+    both = {"prefers": ["orders"], "allocation": {"orders": 100}}
+    for wrong in ({"prefers": ["nowhere"]}, {"allocation": {"orders": 60}}, both):
+        status, answer = await sarah.send("POST", path, {**wrong, **WHY})
+        assert (status, answer["error"]["id"]) == (422, "agent.preferences"), answer
+
+
 async def test_waiting_calls_are_moved_put_first_and_given_away(browse: Browse, world: WebWorld) -> None:
     sarah, bob = await browse(SARAH), await browse(BOB)
     call_id = world.call_comes()

@@ -100,6 +100,7 @@ def test_where_the_dialplan_finds_the_service(host: str, advertised: str | None,
 # DIALSTATUS, PLAYBACKSTATUS and QUEUESTATUS are Asterisk's own words.
 OWN_VARIABLES = {
     *("GUICHET_DONE", "GUICHET_SEEN", "EPOCH", "GUICHET_LAST_SEEN", "GUICHET_MUSIC", "GUICHET_OVERLOAD", "DIALSTATUS"),
+    *("GUICHET_ROOM", "CONFBRIDGE_INFO(parties,${GUICHET_ROOM"),
 }
 OF_FALLBACK = {
     *("GUICHET_QUEUE", "GUICHET_QUEUED_AT", "GUICHET_QUEUED_AT:0:10", "GUICHET_PRIORITY", "GUICHET_RANK"),
