@@ -131,7 +131,7 @@ def load_site(settings: Settings) -> Site:
     if not problems:
         problems.extend(_numbers(settings, linked))
         problems.extend(check_ways(settings.queues, linked))
-        problems.extend(check_hotline(settings, linked))
+        problems.extend(check_hotline(settings, linked, in_use))
         warnings.extend(_priorities(settings, [linked[name] for name in sorted(in_use & linked.keys())]))
     if problems:
         raise ConfigurationError(tuple(problems))

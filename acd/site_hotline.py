@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 
 from acd.hotline_settings import SurveySettings
@@ -10,7 +10,7 @@ from acd.service.catalogue import CatalogueItem
 from acd.service.survey_desk import SurveyPlan
 from acd.settings import Settings
 from ivr.errors import Problem, did_you_mean
-from ivr.nodes import CallFlow, Queue, Return, TransferCall
+from ivr.nodes import CallFlow, MakeRequest, Queue, Return, TransferCall
 from ivr.schema import Flow
 
 
@@ -51,7 +51,8 @@ def catalogue_of(settings: Settings) -> dict[str, CatalogueItem]:
     }
 
 
-def check_hotline(settings: Settings, flows: Mapping[str, Flow]) -> Iterator[Problem]:
+def check_hotline(settings: Settings, flows: Mapping[str, Flow], in_use: Iterable[str]) -> Iterator[Problem]:
+    """Of the catalogue what menus in use ask for."""
     for at, survey in surveys_named(settings):
         flow = flows.get(survey.flow)
         message = ""
@@ -61,8 +62,10 @@ def check_hotline(settings: Settings, flows: Mapping[str, Flow]) -> Iterator[Pro
             message = f"the flow `{survey.flow}` leads on ({leads}): after the talk there is nobody to go to"
         if message:
             yield Problem("settings", 0, 0, at, message)
+    nodes = [node for name in in_use if name in flows for node in flows[name].nodes.values()]
+    asked_for = {node.item for node in nodes if isinstance(node, MakeRequest)}
     for name, item in settings.catalogue.items():
-        if item.queue and item.queue not in settings.queues:
+        if name in asked_for and item.queue and item.queue not in settings.queues:
             message = f"unknown queue `{item.queue}`{did_you_mean(item.queue, settings.queues)}"
             yield Problem("settings", 0, 0, f"catalogue.{name}.queue", message)
 

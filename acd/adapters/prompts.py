@@ -25,6 +25,7 @@ from typing import Final, Protocol, TypeVar
 
 import structlog
 
+from acd.adapters.spoken_values import MOST_KEPT, PRUNE_EVERY, prune, still_there
 from acd.service.ports import Prompts, PromptsError
 from ivr.model import PromptRef
 
@@ -86,8 +87,12 @@ class PromptLibrary(Prompts):
         engine: Sequence[str] = ESPEAK,
         deadline: timedelta = timedelta(seconds=30),
         at_once: int = 2,
+        most_kept: int = MOST_KEPT,
     ) -> None:
         self._cache_dir = cache_dir.absolute()
+        self._values_dir = self._cache_dir / "values"
+        self._most_kept = most_kept
+        self._made = 0  # values, for the next look at their folder
         self._recordings_dir = recordings_dir
         self._voices: dict[str, Voice] = {str(language): voice for language, voice in voices.items()}
         self._engine = tuple(engine)
@@ -122,10 +127,13 @@ class PromptLibrary(Prompts):
 
     async def speak(self, prompts: Sequence[PromptRef], *, within: timedelta) -> None:
         wanted = dict.fromkeys(piece for prompt in prompts for piece in prompt.pieces if piece.spoken_now)
-        missing = [piece for piece in wanted if piece not in self._spoken]
-        for piece in wanted:
-            if piece in self._spoken:
-                self._spoken.move_to_end(piece)
+        known = {piece: self._spoken[piece] for piece in wanted if piece in self._spoken}
+        if known:
+            there = frozenset(await asyncio.to_thread(still_there, known.values()))
+            known = {piece: path for piece, path in known.items() if path in there}
+        for piece in known:
+            self._spoken.move_to_end(piece)
+        missing = [piece for piece in wanted if piece not in known]
         if not missing:
             return
         with suppress(TimeoutError):
@@ -135,12 +143,15 @@ class PromptLibrary(Prompts):
 
     async def _speak_one(self, piece: PromptRef) -> None:
         try:
-            self._spoken[piece] = await self._sound_of(piece, self._speaking)
+            self._spoken[piece] = await self._sound_of(piece, self._speaking, self._values_dir)
         except PromptError as error:
             log.warning("value_not_spoken", language=piece.language, error=str(error))
             return
         while len(self._spoken) > MOST_SPOKEN:
             self._spoken.popitem(last=False)
+        self._made += 1
+        if self._made % PRUNE_EVERY == 0:
+            await asyncio.to_thread(prune, self._values_dir, self._most_kept, frozenset(self._spoken.values()))
 
     def path_of(self, prompt: object, language: str) -> str:
         """The sound of a prompt that was prepared or rendered: a PromptRef (its own language counts) or a text.
@@ -186,12 +197,14 @@ class PromptLibrary(Prompts):
 
     # --- one prompt -----------------------------------------------------------------------------------------
 
-    async def _sound_of(self, ref: PromptRef, slots: asyncio.Semaphore | None = None) -> str:
+    async def _sound_of(
+        self, ref: PromptRef, slots: asyncio.Semaphore | None = None, folder: Path | None = None
+    ) -> str:
         async with slots or self._slots:
             recording = await asyncio.to_thread(self._recording, ref)
             if recording is not None:
                 key = await asyncio.to_thread(_digest_of_file, recording)
-                return await self._kept(key, recording, ref)
+                return await self._kept(self._cache_dir / key, recording, ref)
             text = " ".join("".join(c if c.isprintable() else " " for c in ref.text).split())
             if not text:
                 raise PromptError(f"there is no recording `{ref.recording}` for `{ref.language}` and no text")
@@ -203,10 +216,10 @@ class PromptLibrary(Prompts):
                 for word in self._engine
             )
             key = hashlib.sha256("\0".join((_CHAIN, *command, text)).encode()).hexdigest()
-            return await self._kept(key, None, PromptRef(ref.language, text), command)
+            return await self._kept((folder or self._cache_dir) / key, None, PromptRef(ref.language, text), command)
 
-    async def _kept(self, key: str, recording: Path | None, ref: PromptRef, command: Sequence[str] = ()) -> str:
-        path = self._cache_dir / key
+    async def _kept(self, path: Path, recording: Path | None, ref: PromptRef, command: Sequence[str] = ()) -> str:
+        key = str(path)
         lock = self._making.setdefault(key, asyncio.Lock())
         try:
             async with lock:
@@ -328,6 +341,9 @@ def _size(path: Path) -> int:
 
 
 def _publish(wav: Path, path: Path) -> None:
+    if not path.parent.exists():
+        path.parent.mkdir(exist_ok=True)
+        path.parent.chmod(0o755)  # Asterisk may be another user
     for kind in FORMATS:
         made = wav.with_suffix(f".{kind}")
         made.chmod(0o644)

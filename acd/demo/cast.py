@@ -64,7 +64,7 @@ def agents(count: int, extensions: tuple[str, ...]) -> list[AgentPart]:
         name = _AGENT_NAMES[number % len(_AGENT_NAMES)]
         if number >= len(_AGENT_NAMES):
             name = f"{name} {number // len(_AGENT_NAMES) + 1}"
-        skills = ({"support": 3, "orders": 2}, {"support": 4}, {"orders": 4})[number % 3]
+        skills = ({"support": 3, "orders": 2}, {"support": 4, "access": 2}, {"orders": 4})[number % 3]
         parts.append(AgentPart(f"agent{extensions[number]}", name, extensions[number], skills))
     return parts
 

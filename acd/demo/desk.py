@@ -30,7 +30,7 @@ class DemoDesk:
             User(login=part.login, name=part.name, roles=agent, extension=part.extension, skills=part.skills)
             for part in parts
         ]
-        everything = {"support": 5, "orders": 5}
+        everything = {"support": 5, "orders": 5, "access": 5}
         users.append(User(login=VISITOR, name="You", roles=agent, extension=visitor_extension, skills=everything))
         users.append(User(login=SUPERVISOR, name="Supervisor", roles=frozenset({Role.SUPERVISOR})))
         for user in users:

@@ -13,14 +13,16 @@ from pathlib import Path
 from timeit import repeat
 
 from ivr.interpreter import advance, begin, dump, resume
-from ivr.model import CheckResult, Digits, Input
+from ivr.model import CheckResult, Digits, Input, Played
 from ivr.schema import Flow
+from ivr.self_service import IncidentFound
 from ivr.validate import load_flow
 
 FILE = Path(__file__).parents[2] / "config/ivr/hotline.yaml"
 
 CALL: tuple[Input, ...] = (
     Digits("2"),
+    IncidentFound(),
     Digits("9"),
     Digits("", "timeout"),
     Digits("3"),
@@ -28,6 +30,7 @@ CALL: tuple[Input, ...] = (
     CheckResult(False),
     Digits("1042"),
     CheckResult(True),
+    Played(),
 )
 
 

@@ -52,7 +52,7 @@ async def test_an_english_caller_with_an_order(house: House) -> None:
         assert not other.screen.of("offer")
     interaction = await house.interaction(number)
     assert (interaction.language, interaction.queue) == ("en", "orders")
-    assert interaction.ivr_path == ("welcome:2", "main:2", "request", "orders")
+    assert interaction.ivr_path == ("welcome:2", "opening", "outage", "main:2", "request", "orders")
 
 
 async def key_ticket(house: House, call: OutgoingCall, keys: str) -> float:

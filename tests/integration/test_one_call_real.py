@@ -110,7 +110,14 @@ def _pop_is_complete(pop: dict[str, object], contact: ticketing.Contact, old_tic
     assert (pop["certainty"], pop["caller_name"], pop["language"]) == ("known", "Claire M.", "fr")
     assert (pop["queue"], pop["queue_label"], pop["attempt"]) == ("support", "Support", 1)
     steps = [(step["node"], step["keys"]) for step in pop["ivr_path"]]
-    assert steps == [("welcome", "1"), ("main", "1"), ("incident", ""), ("support", "")]
+    assert steps == [
+        ("welcome", "1"),
+        ("opening", ""),
+        ("outage", ""),
+        ("main", "1"),
+        ("incident", ""),
+        ("support", ""),
+    ]
     assert [ticket["number"] for ticket in pop["context"]["open_tickets"]] == [old_ticket]
     assert pop["context"]["open_tickets"][0]["title"] == "No network in room 12"
     assert pop["context"]["missing"] == []
@@ -146,7 +153,7 @@ async def _interaction_is_true(
         assert phone is not None, what
         assert abs(told - house.instant(phone, now)) < TOLERANCE, what
     assert (interaction.queue, interaction.language, interaction.called_number) == ("support", "fr", "100")
-    assert interaction.ivr_path == ("welcome:1", "main:1", "incident", "support")
+    assert interaction.ivr_path == ("welcome:1", "opening", "outage", "main:1", "incident", "support")
     assert (interaction.certainty, interaction.caller_name) == (ticketing.Certainty.KNOWN, "Claire M.")
     assert (interaction.termination_result, interaction.termination_reason) == ("answered", "agent_hung_up")
 
@@ -165,7 +172,7 @@ async def _ticket_is_true(
     (message,) = await house.desk.messages(ticket.number)
     assert message.body.startswith("Cable replaced.\nTested.\n")
     assert "Code: solved" in message.body
-    assert "Menu: welcome:1 > main:1 > incident > support" in message.body
+    assert "Menu: welcome:1 > opening > outage > main:1 > incident > support" in message.body
     assert (message.author, message.linkedid) == (agent.agent_id, interaction.linkedid)
     (linked,) = await house.desk.interactions_of(ticket.number)
     assert linked.linkedid == interaction.linkedid

@@ -132,7 +132,7 @@ async def test_queues_come_at_once_and_go_at_the_next_start(desk: Desk) -> None:
         assert (await reloader.reload()).kept_queues == ["vip"]
         (first,) = desk.commands
         assert isinstance(first, ConfigureQueues)
-        assert {policy.name for policy in first.queues} == {"support", "orders", "vip"}
+        assert {policy.name for policy in first.queues} == {"access", "support", "orders", "vip"}
 
 
 async def test_what_needs_a_restart_is_told(desk: Desk) -> None:

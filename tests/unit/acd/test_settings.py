@@ -56,7 +56,7 @@ def test_queues_are_added_to_and_changed_one_by_one(tmp_path: Path) -> None:
     text = "queues:\n  vip: {label: VIP, skills: {}, offer_time_seconds: 20, wrap_up_time_seconds: 0.5,\n"
     text += "    service_level_seconds: 10, short_abandon_seconds: 0}\n  support: {label: Hilfe}\n"
     queues = load(tmp_path, text).queues
-    assert set(queues) == {"support", "orders", "vip"}
+    assert set(queues) == {"access", "support", "orders", "vip"}
     assert (queues["support"].label, dict(queues["support"].skills)) == ("Hilfe", {"support": 1})
     assert queues["vip"].wrap_up_time_seconds == timedelta(seconds=0.5)
 

@@ -61,7 +61,7 @@ def test_queues_become_policies_for_the_engine() -> None:
         "short_abandon_seconds": 2,
     }
     policies = {str(policy.name): policy for policy in load_site(settings_with(queues={"vip": queue})).queue_policies()}
-    assert set(policies) == {"support", "orders", "vip"}
+    assert set(policies) == {"access", "support", "orders", "vip"}
     policy = policies["vip"]
     assert (policy.label, policy.priority, policy.language_is_skill) == ("VIP", 0, True)
     assert policy.requirements == (("network", 1), ("vip", 3))

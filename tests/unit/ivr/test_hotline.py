@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
 
@@ -10,30 +11,37 @@ import pytest
 from ivr.interpreter import advance, begin
 from ivr.model import CheckResult, Collect, Digits, EnterQueue, Input, Played
 from ivr.schema import Flow
-from ivr.validate import load_flow
+from ivr.self_service import CallerAttached, IncidentFound, RequestOpened
+from ivr.validate import Known, load_flow
 from tests.unit.ivr.transcripts import walk
 
+KNOWN = Known(queues={"support", "orders", "access"}, skills=(), calendars={"office"}, items={"password_reset": ()})
 FILE = Path(__file__).parents[3] / "config/ivr/hotline.yaml"
 
 
 @pytest.fixture(scope="module")
 def hotline() -> Flow:
-    flow, problems = load_flow(FILE.read_bytes(), str(FILE), known_queues={"support", "orders"}, known_skills=())
+    flow, problems = load_flow(FILE.read_bytes(), str(FILE), known=KNOWN)
     assert problems == ()
     return flow
 
 
 MAIN_FR = (
     'fr "Pour signaler un incident, tapez 1. Pour une demande ou une commande, tapez 2. '
-    "Pour le suivi d'un ticket, tapez 3.\""
+    "Pour le suivi d'un ticket, tapez 3. Pour un mot de passe, tapez 4.\""
 )
-MAIN_EN = "en 'To report an incident, press 1. For a request or an order, press 2. About an existing ticket, press 3.'"
+MAIN_EN = (
+    "en 'To report an incident, press 1. For a request or an order, press 2. About an existing ticket, press 3. "
+    "For a password, press 4.'"
+)
+NO_OUTAGE = "\n< find an incident\n> incident"
 WELCOME = (
     "< collect 1 within 4s: fr 'Bienvenue au centre de services Guichet. Pour le français, tapez 1.' "
     "+ en 'For English, press 2.'"
 )
-FRENCH = f"{WELCOME}\n> 1\n< collect 1 within 5s: {MAIN_FR}"
-ENGLISH = f"{WELCOME}\n> 2\n< collect 1 within 5s: {MAIN_EN}"
+FRENCH = f"{WELCOME}\n> 1{NO_OUTAGE}\n< collect 1 within 5s: {MAIN_FR}"
+ENGLISH = f"{WELCOME}\n> 2{NO_OUTAGE}\n< collect 1 within 5s: {MAIN_EN}"
+CODE_FR = 'fr "Tapez votre code personnel, puis dièse. Pour parler à quelqu\'un, tapez 0."'
 TICKET_EN = "en 'Please enter your ticket number, followed by the hash key.'"
 UNKNOWN_EN = "en 'I could not find this number among your tickets.'"
 
@@ -50,7 +58,44 @@ TRANSCRIPTS = {
         > 1042
         < check ticket_of_caller 1042
         > ok
+        < play until a key en 'This ticket is being worked on.'
+        > played
         < queue support en {{'ticket': '1042', 'reason': 'follow_up'}}""",
+    "a password without an agent": f"""{FRENCH}
+        > 4
+        < collect 12 until # within 8s secret: {CODE_FR}
+        > 4711
+        < check pin secret
+        > ok
+        < open password_reset proof pin {{}}
+        > opened 1042
+        < play fr 'Votre demande porte le numéro un zéro quatre deux'
+        > played
+        < play fr 'Merci de votre appel. Au revoir.'
+        > played
+        < hang up: told""",
+    "no PIN: somebody who knows about passwords": f"""{FRENCH}
+        > 4
+        < collect 12 until # within 8s secret: {CODE_FR}
+        > 0 ...
+        < play fr 'Je vous passe un conseiller.'
+        > played
+        < queue support fr""",
+    "an outage": f"""{WELCOME}
+        > 1
+        < find an incident
+        > incident id=i1 fr=Panne tell=1
+        < play fr 'Panne'
+        > played
+        < collect 1 within 5s: fr 'Pour être prévenu du retour, tapez 1. Sinon, restez en ligne.'
+        > 1
+        < attach to i1
+        > attached
+        < play fr "C'est noté, nous vous préviendrons."
+        > played
+        < play fr 'Merci de votre appel. Au revoir.'
+        > played
+        < hang up: told""",
     "no ticket of theirs, three times": f"""{ENGLISH}
         > 3
         < collect 12 until # within 8s: {TICKET_EN}
@@ -71,7 +116,7 @@ TRANSCRIPTS = {
     "a caller who never presses a key": f"""{WELCOME}
         > silence
         < collect 1 within 4s: fr 'Pour le français, tapez 1.' + en 'For English, press 2.'
-        > silence
+        > silence{NO_OUTAGE}
         < collect 1 within 5s: {MAIN_FR}
         > silence
         < collect 1 within 5s: fr "Je n'ai pas reçu votre choix." + {MAIN_FR}
@@ -96,13 +141,22 @@ TRANSCRIPTS = {
 @pytest.mark.parametrize("name", TRANSCRIPTS)
 def test_transcript(hotline: Flow, name: str) -> None:
     wanted = "\n".join(line.strip() for line in TRANSCRIPTS[name].strip().splitlines())
-    went, session = walk(hotline, TRANSCRIPTS[name])
+    went, session = walk(hotline, TRANSCRIPTS[name], at=datetime(2026, 12, 1, tzinfo=UTC))
     assert went == wanted
     assert session.is_over
 
 
+def _answers(verdict: bool) -> dict[str, Input]:
+    return {
+        "Check": CheckResult(verdict),
+        "FindIncident": IncidentFound("i1", "E-mail", can_be_told=True) if verdict else IncidentFound(),
+        "AttachCaller": CallerAttached(True),
+        "OpenRequest": RequestOpened(True, "1042"),
+    }
+
+
 def test_every_way_of_three_keys_ends_in_a_queue(hotline: Flow) -> None:
-    keys: list[Input] = [Digits(key) for key in "1239#"]
+    keys: list[Input] = [Digits(key) for key in "12349#"]
     keys.append(Digits("", "timeout"))
     for first in product(keys, repeat=3):
         for verdict in (True, False):
@@ -115,13 +169,13 @@ def test_every_way_of_three_keys_ends_in_a_queue(hotline: Flow) -> None:
                 if isinstance(step, Collect):
                     given = pending.pop(0) if pending else given
                 else:
-                    given = CheckResult(verdict) if type(step).__name__ == "Check" else Played()
+                    given = _answers(verdict).get(type(step).__name__, Played())
                 session, step = advance(session, given)
-            assert isinstance(step, EnterQueue)
-            assert step.queue in {"support", "orders"}
+            assert isinstance(step, EnterQueue) or session.path[-3].node in {"asked_for", "will_be_told"}
 
 
 def test_prompts_are_short_enough_to_remember(hotline: Flow) -> None:
-    for prompt in hotline.prompts():
-        assert len(prompt.text.split()) <= 30
-        assert prompt.text.endswith(".")
+    for said in hotline.said():
+        for spoken in said.prompt.values():
+            assert len(spoken.text.split()) <= 30
+            assert spoken.text.endswith((".", "{incident}"))

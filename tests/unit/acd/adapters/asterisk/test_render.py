@@ -129,9 +129,14 @@ def test_a_callers_number_is_kept_in_fallback_but_never_read_as_an_expression() 
 def test_every_queue_has_a_twin_when_callers_may_be_sent_there() -> None:
     assert "[guichet-" not in rendered()["queues.conf"]
     text = rendered({"fallback": {"without_service_seconds": 20, "queue": "support"}})["queues.conf"]
-    assert re.findall(r"^\[(.*)\]$", text, re.MULTILINE) == ["general", "guichet-support", "guichet-orders"]
+    assert re.findall(r"^\[(.*)\]$", text, re.MULTILINE) == [
+        "general",
+        "guichet-support",
+        "guichet-orders",
+        "guichet-access",
+    ]
     assert "persistentmembers = yes" in text
-    assert text.count("timeout = 15") == text.count("wrapuptime = 30") == 2
+    assert text.count("timeout = 15") == text.count("wrapuptime = 30") == 3
 
 
 def test_every_number_of_the_hotline_enters_and_others_are_turned_away() -> None:
