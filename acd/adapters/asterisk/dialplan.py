@@ -31,6 +31,7 @@ AGI_ARGUMENTS: tuple[tuple[str, str], ...] = (
     ("agent", "${GUICHET_AGENT}"),
     ("dial_status", "${DIALSTATUS}"),
     ("answered_time", "${ANSWEREDTIME}"),
+    ("dialled", "${DIALEDPEERNAME}"),
 )
 
 STAGE = "GUICHET_STAGE"
@@ -46,6 +47,9 @@ AGENT = "GUICHET_AGENT"
 ROOM = "GUICHET_ROOM"  # the conference a leg of the desk is in
 CALLER = "GUICHET_CALLER"  # the caller's channel, on a leg in a conference
 SEEN = "GUICHET_SEEN"  # "1": a service has taken this call up since the dialplan last asked for one
+FAR_END = "GUICHET_FAR_END"  # "machine": what answered an agent's call is no person
+AGENT_FIRST = "guichet-agent-first"  # context of agents' own channels
+DETECT_MACHINES = "guichet-far-end"  # where a far end that answered is listened to
 SPIED = "GUICHET_SPIED"  # on a supervisor's channel: the beginning of the names of the channels listened in to
 SUPERVISE = "guichet-supervise"
 AUTO_ANSWER = "guichet-auto-answer"
