@@ -58,6 +58,7 @@ from acd.service.incidents import IncidentBoard
 from acd.service.ivr_figures import IvrFigures
 from acd.service.memory import NO_PAST, Memory, Past, StateFold
 from acd.service.menu import MenuServices
+from acd.service.monitors import Monitors
 from acd.service.notices import Notices
 from acd.service.ports import Clock, Desk, Journal, Lookups, Prompts, Role, Telephony, Timers
 from acd.service.restore import check_past, journal_keeper, take_up
@@ -103,6 +104,7 @@ class Core:
     statistics: QueueStatistics
     screens: Screens
     switchboard: Switchboard
+    monitors: Monitors
     writer: DeskWriter
     ivr_figures: IvrFigures
     memory: Memory
@@ -175,6 +177,9 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
     notices = Notices(engine.state, screens)
     dispatcher.add_listener(screens.hear)  # the screen-pop goes out here, before the effect rings the phone
     dispatcher.add_listener(notices.hear)
+    dispatcher.add_listener(switchboard.phones.hear)
+    monitors = Monitors(engine.state, ports.telephony, screens, ports.clock)
+    switchboard.on_monitor_ended = monitors.hear_switch
 
     dispatcher.carry_out(fx.RingAgent, switchboard.ring)
     dispatcher.carry_out(fx.TurnAway, switchboard.turn_away)
@@ -195,6 +200,7 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
         statistics=statistics,
         screens=screens,
         switchboard=switchboard,
+        monitors=monitors,
         writer=writer,
         ivr_figures=ivr_figures,
         memory=memory,
@@ -316,6 +322,7 @@ async def open_guichet(
                 screens=core.screens,
                 why_waiting=core.engine.why_waiting,
                 outlook=core.engine.outlook,
+                monitors=core.monitors,
                 supervision=Supervision(core.dispatcher, SqlAuditLog(database), clock, prompts, users),
                 users=users,
                 desk=desk,

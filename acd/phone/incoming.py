@@ -40,6 +40,16 @@ class IncomingCall(PhoneCall):
         """The INVITE."""
         return self._transaction.request
 
+    @property
+    def asks_for_answer(self) -> bool:
+        """Whether the caller asks the phone to answer by itself: `answer-after=0` in Call-Info, `info=alert-autoanswer`
+        in Alert-Info, or Answer-Mode Auto (RFC 5373)."""
+        headers = self.headers
+        call_info = " ".join(headers.get_all("call-info")).lower()
+        alert_info = " ".join(headers.get_all("alert-info")).lower()
+        answer_mode = (headers.get("answer-mode") or "").lower()
+        return "answer-after=0" in call_info or "alert-autoanswer" in alert_info or answer_mode.startswith("auto")
+
     def trying(self) -> None:
         """Send 100, so that the caller stops repeating the INVITE."""
         if self.state is CallState.CALLING and self._transaction.status == 0:

@@ -63,7 +63,10 @@ class Phone:
         clock: MediaClock | None = None,
         timers: SipTimers | None = None,
         goodbye_timeout: float = 2.0,
+        is_auto_answer_allowed: bool = False,
     ) -> None:
+        """`is_auto_answer_allowed`: a call that asks for it (see `acd.phone.incoming.IncomingCall.asks_for_answer`) is
+        answered at once, as desk phones do that are set to."""
         self.account = account
         self.on_incoming: Callable[[IncomingCall], None] | None = None
         self.calls: dict[tuple[str, str], PhoneCall] = {}
@@ -71,6 +74,7 @@ class Phone:
         self._clock = clock
         self._timers = timers or SipTimers()
         self._goodbye_timeout = goodbye_timeout
+        self._is_auto_answer_allowed = is_auto_answer_allowed
         self._host, self._port = parse_host_port(account.registrar)
         self._invites: dict[ServerKey, IncomingCall] = {}
         self._inbox: asyncio.Queue[IncomingCall] = asyncio.Queue()
@@ -249,6 +253,9 @@ class Phone:
         else:
             self._inbox.put_nowait(call)
         call.trying()
+        if self._is_auto_answer_allowed and call.asks_for_answer and call.end is None:
+            call.ring()
+            call.answer()
 
     def _receive_cancel(self, transaction: ServerTransaction) -> None:
         invite = self.user_agent.transactions.find_invite(transaction.request)

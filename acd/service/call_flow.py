@@ -371,13 +371,22 @@ class CallFlow:
         self._services.submit(cmd.EndCall(call_id=self.call_id, reason=Reason.FLOW_ENDED))
         await self._channel.finish()
 
+    def _sound_of(self, wish: RingAgent) -> str:
+        """What the agent is told before the bridge; nothing where it has no sound."""
+        if wish.whisper is None:
+            return ""
+        sounds = self._services.menus.prompts.sounds_of([PromptRef(wish.whisper.language, wish.whisper.text)])
+        return sounds[0] if sounds else ""
+
     async def _talked(self, wish: RingAgent) -> Next | None:
         """Ring this agent; how it goes on when they have talked, None when they have not."""
         reservation: Mapping[str, str] = {"call_id": self.call_id, "reservation_id": wish.reservation_id}
         self.dialled = wish.reservation_id
         before = self._services.state.call(self.call_id).moves
         try:
-            status = await self._channel.dial(wish.extension, wish.offer_time)
+            status = await self._channel.dial(
+                wish.extension, wish.offer_time, is_auto_answer=wish.is_auto_answer, whisper=self._sound_of(wish)
+            )
         except CallerHungUpError as gone:
             if gone.after_talk:
                 self._services.submit(cmd.ReportAnswer(call_id=self.call_id, reservation_id=wish.reservation_id))

@@ -202,8 +202,13 @@ class CallerChannel(ABC):
         """Wait without cost; raises CallerHungUpError as soon as the caller leaves."""
 
     @abstractmethod
-    async def dial(self, extension: str, offer_time: timedelta) -> DialStatus:
-        """Ring an agent's phone and stay until it is over: not answered, or talked and hung up."""
+    async def dial(
+        self, extension: str, offer_time: timedelta, *, is_auto_answer: bool = False, whisper: str = ""
+    ) -> DialStatus:
+        """Ring an agent's phone and stay until it is over: not answered, or talked and hung up. The caller hears music
+        until the talk begins.
+
+        `is_auto_answer`: the phone is asked to answer by itself. `whisper`: a sound the agent alone hears before."""
 
     async def join(self, leg: str, *, comes_back: bool = False) -> JoinStatus:
         """Be together with that leg (see `Telephony.leg_of`) until one of the two leaves. When this one hangs up first,
@@ -314,7 +319,49 @@ class FallbackCall:
     ended_at: datetime | None = None  # None: they talk
 
 
-TelephonyFact = LegRinging | LegAnswered | CallerGone | LiveChannels | KeyPressed | FallbackCall | LegGone | LegHeld
+@dataclass(frozen=True, slots=True)
+class PhoneReachable:
+    """An agent's phone can be rung, or cannot: it is registered, or is not or does not answer. Told when it changes,
+    and of every phone after each (re)connection."""
+
+    extension: str
+    is_reachable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DoNotDisturb:
+    """Set or taken back on an agent's phone. Told likewise, of those where it was ever set."""
+
+    extension: str
+    is_on: bool
+
+
+class MonitorMode(StrEnum):
+    LISTEN = "listen"  # hears both, is heard by none
+    WHISPER = "whisper"  # is heard by the agent alone
+    BARGE = "barge"  # is heard by both
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorEnded:
+    """The supervisor whose phone this is listens in no more, or could not be rung."""
+
+    extension: str
+
+
+TelephonyFact = (
+    LegRinging
+    | LegAnswered
+    | CallerGone
+    | LiveChannels
+    | KeyPressed
+    | FallbackCall
+    | LegGone
+    | LegHeld
+    | PhoneReachable
+    | DoNotDisturb
+    | MonitorEnded
+)
 
 
 class Telephony(ABC):
@@ -328,6 +375,15 @@ class Telephony(ABC):
     async def stop_ringing(self, linkedid: str) -> None:
         """End the agent's leg of this call, also one that is just about to ring. Only while the caller's channel
         dials: see `dial_is_over`."""
+
+    @abstractmethod
+    async def monitor(self, supervisor: str, agent: str, mode: MonitorMode) -> None:
+        """Ring the supervisor's phone (an extension) and let it hear what is said on the agent's; when it does so
+        already, change mode or agent. MonitorEnded tells of the end. Raises TelephonyError."""
+
+    @abstractmethod
+    async def end_monitor(self, supervisor: str) -> None:
+        """Nothing to end is no error. Raises TelephonyError."""
 
     @abstractmethod
     def dial_is_over(self, linkedid: str) -> None:

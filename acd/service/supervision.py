@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from msgspec.structs import replace as replaced
 
@@ -16,6 +17,8 @@ from acd.service.ports import Clock, Prompts, User, UserDirectory
 from ivr.model import PromptRef
 from routing import Taste
 from routing.model import canonical
+
+T = TypeVar("T")
 
 
 class Supervision:
@@ -39,6 +42,11 @@ class Supervision:
         """Raises DomainError."""
         async with audited(self._audit, deed, self._clock.now()):
             self._dispatcher.order(command)
+
+    async def do(self, work: Callable[[], Awaitable[T]], deed: Deed) -> T:
+        """What is no command: done inside the entry, whatever it raises is its outcome."""
+        async with audited(self._audit, deed, self._clock.now()):
+            return await work()
 
     async def set_skills(self, agent_id: AgentId, skills: Mapping[str, int], deed: Deed, *, is_stored: bool) -> None:
         """For good, or until the agent logs in again. Raises DomainError, UserError, UsersUnavailableError."""

@@ -17,12 +17,14 @@ from acd.domain.talk import Consult, ConsultStage
 from acd.service.admission import Admission
 from acd.service.call_flow import CallFlow, FlowServices, adopt_talk
 from acd.service.fallback import ServedElsewhere
+from acd.service.phones import PhoneWatch
 from acd.service.ports import (
     CallerChannel,
     CallerGone,
     CallerHungUpError,
     ControlLostError,
     DeskError,
+    DoNotDisturb,
     FallbackCall,
     KeyPressed,
     LegAnswered,
@@ -30,6 +32,8 @@ from acd.service.ports import (
     LegHeld,
     LegRinging,
     LiveChannels,
+    MonitorEnded,
+    PhoneReachable,
     TelephonyFact,
 )
 from acd.service.reconciliation import Reconciliation
@@ -54,7 +58,9 @@ class Switchboard:
         self._arranger = Arranger(services)
         self._failures: Counter[CallId] = Counter()
         self.on_live_channels: Callable[[], None] = lambda: None  # connected to the switch, maybe again
+        self.on_monitor_ended: Callable[[MonitorEnded], None] = lambda fact: None
         self.admission = Admission(services.limits, self.__len__)
+        self.phones = PhoneWatch(services.state, services.submit)
         self.reconciliation = Reconciliation(services.state)
         self.served_elsewhere = ServedElsewhere(
             services.state, services.desk, services.clock, services.tasks, services.submit
@@ -202,6 +208,10 @@ class Switchboard:
                     self._services.submit(cmd.EndCall(call_id=call_id, reason=Reason.CALLER_HUNG_UP))
                 self._failures.pop(call_id, None)
                 self.served_elsewhere.caller_gone(linkedid)
+            case PhoneReachable() | DoNotDisturb():
+                self.phones.hear_switch(fact)
+            case MonitorEnded():
+                self.on_monitor_ended(fact)
             case FallbackCall():
                 self.reconciliation.served_elsewhere()
                 self.served_elsewhere.take(fact)

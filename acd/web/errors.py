@@ -24,7 +24,7 @@ from acd.domain.errors import (
     WrapUpCodeRequiredError,
 )
 from acd.service.audit import AuditUnavailableError
-from acd.service.ports import PromptsError
+from acd.service.ports import PromptsError, TelephonyError
 from acd.service.records import RecordsUnavailableError
 from acd.service.users import UserError, UsersUnavailableError
 from acd.web.services import SERVICES
@@ -86,6 +86,8 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(503, error.error_id, str(error))
         case _ if isinstance(error, _UNKNOWN):
             return ApiError(404, error.error_id, str(error))
+        case TelephonyError():
+            return ApiError(502, error.error_id, str(error))
         case _ if isinstance(error, _NOT_FITTING):
             return ApiError(422, error.error_id, str(error))
         case DomainError():

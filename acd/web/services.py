@@ -14,6 +14,7 @@ from acd.service.dispatcher import Dispatcher
 from acd.service.hotline import Hotline
 from acd.service.incidents import IncidentBoard
 from acd.service.ivr_figures import IvrFigures
+from acd.service.monitors import Monitors
 from acd.service.ports import Clock, UserDirectory
 from acd.service.screens import Screens
 from acd.service.supervision import Supervision
@@ -31,6 +32,7 @@ class WebServices:
     dispatcher: Dispatcher
     screens: Screens
     supervision: Supervision
+    monitors: Monitors
     users: UserDirectory
     desk: Desk
     clock: Clock

@@ -21,11 +21,15 @@ from acd.service.ports import (
     ChannelFacts,
     ControlLostError,
     DialStatus,
+    DoNotDisturb,
     JoinStatus,
     Keyed,
     LegAnswered,
     LegRinging,
     LiveChannels,
+    MonitorEnded,
+    MonitorMode,
+    PhoneReachable,
     Recorded,
     Telephony,
     TelephonyError,
@@ -50,6 +54,8 @@ class FakeTelephony(Telephony):
         self.is_down = False  # the switch goes on, but neither tells nor does anything
         self._channels: dict[str, FakeChannel] = {}
         self._stops: set[str] = set()  # Linkedids whose next leg must not ring
+        self.monitors: dict[str, tuple[str, MonitorMode]] = {}
+        self._phones: dict[tuple[type, str], PhoneReachable | DoNotDisturb] = {}
         self.legs = FakeLegs(self)
 
     # the test's side
@@ -74,6 +80,13 @@ class FakeTelephony(Telephony):
         self._channels[channel.facts.linkedid] = channel
         channel.switch = self
 
+    def phone(self, extension: str, *, is_reachable: bool = True, is_disturb_not: bool = False) -> None:
+        """An agent's phone comes, goes, or wants not to be disturbed."""
+        for fact in (PhoneReachable(extension, is_reachable), DoNotDisturb(extension, is_disturb_not)):
+            if self._phones.get((type(fact), extension)) != fact:
+                self._phones[type(fact), extension] = fact
+                self.tell(fact)
+
     def channels(self) -> list[FakeChannel]:
         return list(self._channels.values())
 
@@ -86,6 +99,8 @@ class FakeTelephony(Telephony):
         for linkedid, channel in live.items():
             if channel.leg is not None and channel.is_answered:
                 self.hear(LegAnswered(linkedid, channel.leg))
+        for fact in self._phones.values():
+            self.hear(fact)
 
     # the channels' side
 
@@ -113,6 +128,17 @@ class FakeTelephony(Telephony):
         if self.is_down:
             raise TelephonyError("the switch cannot be asked")
         channel.end_leg()
+
+    async def monitor(self, supervisor: str, agent: str, mode: MonitorMode) -> None:
+        if self.is_down:
+            raise TelephonyError("the switch cannot be asked")
+        self.monitors[supervisor] = (agent, mode)
+
+    async def end_monitor(self, supervisor: str) -> None:
+        if self.is_down:
+            raise TelephonyError("the switch cannot be asked")
+        if self.monitors.pop(supervisor, None) is not None:
+            self.tell(MonitorEnded(supervisor))
 
     def dial_is_over(self, linkedid: str) -> None:
         self._stops.discard(linkedid)
@@ -177,6 +203,7 @@ class FakeChannel(CallerChannel):
         self.recorded: list[str] = []
         self.has_music = False
         self.dialled: list[str] = []
+        self.whispered: list[str] = []  # to the agents dialled, "" for nothing
         self.phones: dict[str, DialStatus] = {}  # those that end a ring by themselves
         self.leg: str | None = None  # the extension that rings or talks; it goes on when control is lost
         self.is_answered = False  # the phone dialled last
@@ -359,7 +386,13 @@ class FakeChannel(CallerChannel):
             raise self._gone()
         return happens.result()
 
-    async def dial(self, extension: str, offer_time: timedelta) -> DialStatus:
+    async def dial(
+        self, extension: str, offer_time: timedelta, *, is_auto_answer: bool = False, whisper: str = ""
+    ) -> DialStatus:
+        self._check()
+        self.whispered.append(whisper)
+        if is_auto_answer:
+            asyncio.get_running_loop().call_soon(self._answer_itself)
         return await self._dial(extension, offer_time, extension)
 
     async def _dial(self, extension: str, offer_time: timedelta, key: str) -> DialStatus:
@@ -421,6 +454,11 @@ class FakeChannel(CallerChannel):
         status = await self._dial(to.number, limit, "" if to.trunk else to.number)
         self.is_answered = False  # what comes back is not a caller an agent has spoken to
         return status
+
+    def _answer_itself(self) -> None:
+        if self.leg is not None and not self.is_answered:
+            self.phone_rings()
+            self.phone_answers()
 
     def heard_answer(self) -> None:
         self.is_answered = True

@@ -26,8 +26,9 @@ from acd.service.dispatcher import Dispatcher
 from acd.service.hotline import Hotline
 from acd.service.incidents import IncidentBoard
 from acd.service.ivr_figures import IvrFigures
+from acd.service.monitors import Monitors
 from acd.service.notices import Notices
-from acd.service.ports import Clock, Role, User
+from acd.service.ports import Clock, MonitorEnded, Role, User
 from acd.service.screens import Screens
 from acd.service.supervision import Supervision
 from acd.service.tasks import BackgroundTasks
@@ -37,7 +38,7 @@ from acd.web.metrics import Metrics
 from tests.fakes.audit import FakeAuditLog
 from tests.fakes.desk_store import FakeDeskStore
 from tests.fakes.hotline import fake_hotline
-from tests.fakes.ports import FakePrompts
+from tests.fakes.ports import FakePrompts, FakeTelephony
 from tests.fakes.records import FakeRecords
 from tests.fakes.users import FakeUserDirectory
 from ticketing.api import Desk
@@ -75,6 +76,7 @@ class WebWorld:
     screens: Screens
     users: FakeUserDirectory
     audit: FakeAuditLog
+    telephony: FakeTelephony
     desk: Desk
     metrics: Metrics
     app: web.Application
@@ -137,6 +139,9 @@ def build_world(
     metrics.watch(screens)
     users = FakeUserDirectory((user, PASSWORD) for user in (ALICE, BOB, SARAH, PHONELESS))
     audit = FakeAuditLog()
+    telephony = FakeTelephony()
+    monitors = Monitors(engine.state, telephony, screens, clock)
+    telephony.listen(lambda fact: monitors.hear_switch(fact) if isinstance(fact, MonitorEnded) else None)
     notices = Notices(engine.state, screens)
     unready: list[str] = []
     effects: list[fx.Effect] = []
@@ -145,6 +150,7 @@ def build_world(
     services = WebServices(
         dispatcher=dispatcher,
         screens=screens,
+        monitors=monitors,
         supervision=Supervision(dispatcher, audit, clock, FakePrompts(), users),
         users=users,
         desk=Desk(FakeDeskStore(), clock.now),
@@ -184,6 +190,7 @@ def build_world(
         screens=screens,
         users=users,
         audit=audit,
+        telephony=telephony,
         desk=services.desk,
         metrics=metrics,
         app=build_app(services),

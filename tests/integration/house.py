@@ -168,6 +168,10 @@ class House:
         """A caller's number that nobody else has."""
         return f"+336123{next(self._numbers)}"
 
+    def new_extension(self) -> str:
+        """Of a phone that nobody else has."""
+        return next(self._extensions)
+
     async def contact(self, name: str, *numbers: str, **facts: Any) -> ticketing.Contact:
         return await self.desk.create_contact(ticketing.ContactDraft(name=name, phone_numbers=numbers, **facts))
 
@@ -199,9 +203,10 @@ class House:
         tone: float = LOW,
         is_ready: bool = True,
         has_phone: bool = True,
+        is_auto_answer_allowed: bool = False,
     ) -> AsyncIterator[Seat]:
         """A new agent with an extension of their own, logged in; logged out at the end."""
-        extension = next(self._extensions)
+        extension = self.new_extension()
         user = User(
             login=f"agent{extension}",
             name=name,
@@ -210,8 +215,9 @@ class House:
             skills={"support": 3} if skills is None else skills,
         )
         await self.users.save(user, PASSWORD)
-        account = PhoneAccount(f"agent-{extension}", self.asterisk.agent_secret(extension), self._registrar, name)
-        async with Phone(account, media=MediaOptions(sound=Tone(tone))) as phone:
+        account = PhoneAccount(f"agent-{extension}", self.asterisk.agent_secret(extension), self.registrar, name)
+        media = MediaOptions(sound=Tone(tone))
+        async with Phone(account, media=media, is_auto_answer_allowed=is_auto_answer_allowed) as phone:
             if has_phone:
                 await phone.register()
             async with self.screen(user.login) as screen:
@@ -234,14 +240,14 @@ class House:
     @asynccontextmanager
     async def caller(self, number: str, name: str = "", *, tone: float = HIGH) -> AsyncIterator[OutgoingCall]:
         """Someone on the trunk rings the hotline; answered by the PBX when this yields, hung up at the end."""
-        account = PhoneAccount(number, None, self._registrar, name, local_ip="127.0.0.2")
+        account = PhoneAccount(number, None, self.registrar, name, local_ip="127.0.0.2")
         async with Phone(account, media=MediaOptions(sound=Tone(tone))) as phone:
             call = await phone.call(HOTLINE)
             await call.answered(PATIENCE)
             yield call
 
     @property
-    def _registrar(self) -> str:
+    def registrar(self) -> str:
         return f"127.0.0.1:{self.asterisk.sip_port}"
 
     # the menu ------------------------------------------------------------------------------------------------

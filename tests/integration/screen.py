@@ -170,6 +170,10 @@ class Screen:
         async with self._http.post(path, json={} if body is None else body) as response:
             return Answer(response.status, await response.json())
 
+    async def delete(self, path: str) -> None:
+        async with self._http.delete(path) as response:
+            assert response.status == 204, (path, response.status)
+
     async def put(self, path: str, body: object) -> int:
         async with self._http.put(path, json=body) as response:
             return response.status

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace as changed
 from playwright.async_api import Browser, Page, expect
 
 from acd.adapters.clock import SystemClock
 from acd.domain import commands as cmd
 from acd.domain.call import IvrStep
 from acd.domain.caller import Caller, CallerContext, Certainty, ContactCard, RecentCallCard, TicketCard
+from acd.domain.people import OfferMode, PeopleRules, ReasonPolicy, WrapUpCode, WrapUpPolicy
+from acd.domain.queue import RoutingRules
 from acd.service.ports import User
 from acd.web.app import serve
-from tests.fakes.web_world import ALICE, PASSWORD, SARAH, WebWorld, build_world
+from tests.fakes.web_world import ALICE, PASSWORD, SARAH, SUPPORT, WebWorld, build_world
 from tests.integration.browser import chromium
 
 CASES = Path(__file__).with_name("reducer_cases.js")
@@ -98,7 +101,7 @@ async def test_a_call_from_pop_to_ticket(site: Site) -> None:
     await expect(status.locator(".badge")).to_have_text("Ready")
 
     call_id = world.call_comes(caller=KNOWN_CALLER, context=CONTEXT, steps=WAY)
-    card = page.get_by_role("region", name="Call")
+    card = page.get_by_role("region", name="Call", exact=True)
     await expect(card.get_by_role("heading", level=2)).to_have_text("Jeanne Roux")
     for text in (
         "Incoming call · Support",
@@ -156,7 +159,7 @@ async def test_what_callers_present_is_shown_as_text(site: Site) -> None:
     )
     steps = (IvrStep("<style>*{display:none}</style>", "1"),)
     site.world.call_comes(caller=caller, context=context, steps=steps)
-    card = page.get_by_role("region", name="Call")
+    card = page.get_by_role("region", name="Call", exact=True)
     await expect(card.get_by_role("heading", level=2)).to_have_text("<b>Bold</b>")
     for text in (HOSTILE_NAME, caller.number, "<u>tickets</u>", "<style>*{display:none}</style>", "<script>"):
         await expect(card).to_contain_text(text)
@@ -175,7 +178,7 @@ async def test_rejecting_and_not_answering(site: Site) -> None:
     await page.get_by_role("button", name="Reject").click()
     await expect(badge).to_have_text("Not ready")
     await expect(page.get_by_role("status")).to_contain_text("You rejected the call")
-    await expect(page.get_by_role("region", name="Call")).to_have_count(0)
+    await expect(page.get_by_role("region", name="Call", exact=True)).to_have_count(0)
     await ready.click()
     await expect(badge).to_have_text("Ringing")
     reservation_id = world.engine.state.call(call_id).reservation_id
@@ -185,7 +188,7 @@ async def test_rejecting_and_not_answering(site: Site) -> None:
     await expect(page.get_by_role("region", name="Your state")).to_contain_text("did not answer")
     await page.get_by_label("Reason").select_option(label="Lunch")
     await page.get_by_role("button", name="Change reason").click()
-    await expect(page.get_by_role("region", name="Your state")).to_contain_text("lunch")
+    await expect(page.get_by_role("region", name="Your state")).to_contain_text("Lunch")
     assert site.problems == []
 
 
@@ -240,9 +243,124 @@ async def test_a_lost_connection_is_seen_and_comes_back_with_what_was_missed(sit
     await expect(page.get_by_role("alert")).to_contain_text("Connection lost")
     world.call_comes(caller=KNOWN_CALLER)
     await page.context.set_offline(False)
-    await expect(page.get_by_role("region", name="Call")).to_contain_text("Jeanne Roux")
+    await expect(page.get_by_role("region", name="Call", exact=True)).to_contain_text("Jeanne Roux")
     await expect(page.get_by_text("Connection lost")).to_have_count(0)
     assert re.search(r"last_seq=\d+", sockets[-1])
+
+
+async def do(page: Page, menu: str, item: str, why: str = "Fire drill", **fields: str) -> None:
+    """A supervisor's deed: chosen from the menu of a row, with its reason."""
+    await page.get_by_label(menu, exact=True).click()
+    await page.get_by_role("button", name=item).click()
+    dialog = page.get_by_role("dialog")
+    for label, value in fields.items():
+        await dialog.locator(f"[name={label}]").fill(value)
+    await dialog.get_by_label("Why").fill(why)
+    await dialog.get_by_role("button", name="Do it").click()
+    await expect(dialog).to_have_count(0)
+
+
+async def test_what_a_supervisor_does_is_seen_and_written_down(site: Site) -> None:
+    world = site.world
+    page, agent_page = await site.open(SARAH), await site.open(ALICE)
+    alice = page.locator("[data-agent=alice]")
+    await do(page, "Actions for Alice Martin", "Make ready")
+    await expect(alice).to_contain_text("Ready")
+    await do(page, "Actions for Alice Martin", "Skills…", skills="orders 4")
+    await expect(alice).to_contain_text("orders 4")
+    call_id = world.call_comes(caller=KNOWN_CALLER)
+    waiting = page.get_by_role("region", name="Waiting calls")
+    await expect(waiting).to_contain_text("Jeanne Roux")
+    await do(page, "Actions for Jeanne Roux", "Put first…", priority="2")
+    assert world.engine.state.call(call_id).priority == 2
+    await do(page, "Actions for Support", "Close now…", fr="Exercice.")
+    await expect(page.locator("[data-queue=support]")).to_contain_text("closed by hand")
+    await page.get_by_role("button", name="Write to agents…").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("Text").fill(HOSTILE_NAME)
+    await dialog.get_by_label("Why").fill("Outage")
+    await dialog.get_by_role("button", name="Do it").click()
+    for screen in (page, agent_page):
+        await expect(screen.get_by_role("list", name="Messages")).to_contain_text(HOSTILE_NAME)
+    await agent_page.get_by_role("button", name="Dismiss").click()
+    await expect(agent_page.get_by_role("list", name="Messages")).to_have_count(0)
+    await do(page, "Actions for Jeanne Roux", "Move…")
+    await expect(page.locator("[data-agent=alice]")).to_contain_text("Ringing")
+    await page.get_by_text("Audit log").click()
+    log = page.locator(".audit tbody")
+    await expect(log.locator("tr")).to_have_count(6)
+    await expect(log).to_contain_text("Fire drill")
+    assert site.problems == []
+
+
+async def test_a_deed_that_is_refused_says_why_and_stays_open(site: Site) -> None:
+    page, _ = await site.open(SARAH), await site.open(ALICE)
+    await page.get_by_label("Actions for Alice Martin").click()
+    await page.get_by_role("button", name="Skills…").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("Skills with their levels").fill("support many")
+    await dialog.get_by_label("Why").fill("x")
+    await dialog.get_by_role("button", name="Do it").click()
+    await expect(dialog.get_by_role("alert")).to_contain_text("Write each skill with its level")
+    await page.keyboard.press("Escape")
+    await expect(dialog).to_have_count(0)
+    assert site.problems == []
+
+
+async def test_listening_in_from_the_page(site: Site) -> None:
+    world = site.world
+    await world.users.save(replace(SARAH, extension="1050"), None)
+    page, agent_page = await site.open(SARAH), await site.open(ALICE)
+    await agent_page.get_by_role("button", name="Ready", exact=True).click()
+    world.agent_answers(world.call_comes())
+    await expect(page.locator("[data-agent=alice]")).to_contain_text("Talking")
+    await do(page, "Actions for Alice Martin", "Listen", why="Coaching")
+    bar = page.get_by_role("region", name="Listening in")
+    await expect(bar).to_contain_text("nobody hears you")
+    await bar.get_by_role("button", name="Whisper").click()
+    await expect(bar).to_contain_text("The agent alone hears you.")
+    await page.reload()
+    await expect(bar).to_contain_text("The agent alone hears you.")
+    await bar.get_by_role("button", name="End").click()
+    await expect(bar).to_have_count(0)
+    assert site.problems == []
+
+
+async def test_accepting_extending_and_what_comes_after(site: Site) -> None:
+    world = site.world
+    people = PeopleRules(
+        reasons=(ReasonPolicy(name="break", label="Pause café", limit=timedelta(minutes=10)),),
+        reject_reasons=(("busy", "Busy"),),
+        agent_modes=(("alice", OfferMode.ACCEPT),),
+    )
+    codes = WrapUpPolicy(codes=(WrapUpCode(code="done", label="All done"),), is_code_required=True)
+    queues = (changed(SUPPORT, wrap_up=codes),)
+    world.dispatcher.submit(cmd.ConfigureQueues(queues=queues, rules=RoutingRules(people=people)))
+    page = await site.open(ALICE)
+    status = page.get_by_role("region", name="Your state")
+    await page.get_by_role("button", name="Ready", exact=True).click()
+    call_id = world.call_comes(caller=KNOWN_CALLER, context=CONTEXT)
+    card = page.get_by_role("region", name="Call", exact=True)
+    await card.get_by_role("button", name="Accept").click()
+    await expect(card.get_by_role("button", name="Accept")).to_have_count(0)
+    world.agent_answers(call_id)
+    world.caller_hangs_up(call_id)
+    form = page.get_by_role("form", name="Wrap-up")
+    await form.get_by_role("button", name="+60 s").click()
+    await expect(form).to_contain_text(re.compile(r"ends in 1:[23]\d"))
+    await form.get_by_role("button", name="Done").click()
+    await expect(form).to_be_visible()  # the code is required: the browser asks for it
+    await form.get_by_label("Code").select_option(label="All done")
+    await form.get_by_label("Then").select_option(label="Not ready: Pause café")
+    await form.get_by_role("button", name="Done").click()
+    await expect(status).to_contain_text("Pause café")
+    await expect(status).to_contain_text(re.compile(r"(9:5\d|10:00) left"))
+    agent = world.engine.state.agent(world.agent_id(ALICE))
+    assert agent.since is not None
+    world.dispatcher.submit(cmd.ReportPhone(agent_id=agent.agent_id, trouble="phone_unregistered"))
+    await expect(page.get_by_role("alert")).to_contain_text("Your phone is not registered")
+    assert world.commits[0].code == "done"
+    assert site.problems == []
 
 
 async def test_without_a_session_one_ends_at_the_log_in(site: Site) -> None:
@@ -292,6 +410,7 @@ async def test_the_reducer(site: Site) -> None:
             "draft": None,
             "notice": None,
             "tickets": [],
+            "notices": [],
         },
         "nothing": None,
         "clocks": ["0:00", "1:15", "1:01:15", "–", "88 %"],

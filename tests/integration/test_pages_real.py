@@ -46,7 +46,7 @@ async def test_a_real_call_on_the_pages(asterisk: RunningAsterisk, tmp_path: Pat
             await expect(queue.nth(0)).to_have_text("1")  # waiting
             await page.get_by_role("button", name="Ready", exact=True).click()
             ring = await alice.rings(number)
-            card = page.get_by_role("region", name="Call")
+            card = page.get_by_role("region", name="Call", exact=True)
             await expect(card.get_by_role("heading", level=2)).to_have_text("Claire Moreau")
             for text in ("Incoming call · Support", number, "VIP", "main", "img src=x"):
                 await expect(card).to_contain_text(text)

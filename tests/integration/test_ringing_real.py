@@ -89,15 +89,15 @@ async def test_no_answer_makes_the_agent_not_ready_and_the_caller_keeps_the_plac
     assert await difference(house, supervisor, before) == {"offered": 2, "answered": 2, "no_answers": 1}
 
 
-async def test_a_phone_that_is_not_registered_passes_the_call_on(house: House) -> None:
+async def test_a_phone_that_is_not_registered_is_offered_nothing(house: House) -> None:
     number = house.new_number()
     async with house.agent(has_phone=False) as alice, house.agent("Bruno Keller") as bruno:
         async with house.caller(number) as call:
             await house.walk(call)
-            await alice.screen.frame("offer", lambda data: data["number"] == number)
-            await alice.screen.becomes("not_ready", "phone_unreachable")
+            await alice.screen.becomes("not_ready", "phone_unregistered")
             await end_well(bruno, number)
-        assert bruno.screen.of("offer")[0].data["attempt"] == 2
+        assert bruno.screen.of("offer")[0].data["attempt"] == 1
+        assert not alice.screen.of("offer")
 
 
 async def test_a_busy_phone_passes_the_call_on(house: House) -> None:

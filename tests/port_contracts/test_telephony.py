@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 
 import pytest
@@ -18,9 +18,13 @@ from acd.service.ports import (
     CallerHungUpError,
     ControlLostError,
     DialStatus,
+    DoNotDisturb,
     LegAnswered,
     LegRinging,
     LiveChannels,
+    MonitorEnded,
+    MonitorMode,
+    PhoneReachable,
     Telephony,
     TelephonyError,
     TelephonyFact,
@@ -29,7 +33,7 @@ from acd.service.tasks import BackgroundTasks
 from tests.fakes.ports import START, FakeTelephony
 from tests.integration.relay import Relay
 from tests.integration.waiting import PATIENCE, until
-from tests.port_contracts.lines import AgentPhone, FakeLine, Line
+from tests.port_contracts.lines import ABSENT, AgentPhone, FakeLine, Line
 from tests.port_contracts.real_lines import RealLine
 
 OFFER = timedelta(seconds=4 * PATIENCE)  # no ring ends by itself while a test waits
@@ -56,10 +60,19 @@ class Switch(ABC):
     @abstractmethod
     def now(self) -> datetime: ...
 
+    @abstractmethod
+    def phone(self) -> AbstractAsyncContextManager[str]:
+        """An agent's phone that is there as long as the block runs; its extension."""
+
+    @property
+    def phones(self) -> list[PhoneReachable]:
+        return [fact for fact in self.facts if isinstance(fact, PhoneReachable)]
+
     @property
     def facts_of_line(self) -> list[TelephonyFact]:
         """What was told of this line's call alone."""
-        return [fact for fact in self.facts if not isinstance(fact, LiveChannels) and fact.linkedid == self.linkedid]
+        others = LiveChannels | PhoneReachable | DoNotDisturb | MonitorEnded
+        return [fact for fact in self.facts if not isinstance(fact, others) and fact.linkedid == self.linkedid]
 
     @property
     def live(self) -> list[LiveChannels]:
@@ -94,6 +107,12 @@ class FakeSwitch(Switch):
     def now(self) -> datetime:
         return START
 
+    @asynccontextmanager
+    async def phone(self) -> AsyncIterator[str]:
+        self.telephony.phone("1001")
+        yield "1001"
+        self.telephony.phone("1001", is_reachable=False)
+
 
 class RealSwitch(Switch):
     """Made by `real_switch`."""
@@ -114,6 +133,11 @@ class RealSwitch(Switch):
 
     def now(self) -> datetime:
         return self._clock.now()
+
+    @asynccontextmanager
+    async def phone(self) -> AsyncIterator[str]:
+        async with self.line.agent() as agent:
+            yield agent.extension
 
 
 @asynccontextmanager
@@ -160,7 +184,7 @@ async def test_after_the_login_all_that_lives_is_told(switch: Switch) -> None:
     await switch.goes_away()
     switch.facts.clear()
     await switch.connects()
-    (first, *others) = switch.facts
+    (first, *others) = [fact for fact in switch.facts if not isinstance(fact, PhoneReachable | DoNotDisturb)]
     assert isinstance(first, LiveChannels)
     assert others == []
     assert switch.linkedid in first.linkedids
@@ -215,6 +239,28 @@ async def test_an_answer_that_nobody_heard_is_told_after_the_login(switch: Switc
         await switch.tells(LegAnswered(switch.linkedid, agent.extension))
         await agent.hangs_up()
     assert status.result() is DialStatus.ANSWERED
+
+
+# --- phones, and who listens in -------------------------------------------------------------------------------
+
+
+async def test_a_phone_that_comes_and_goes_is_told_of_and_of_all_after_a_login(switch: Switch) -> None:
+    async with switch.phone() as extension:
+        await until(lambda: PhoneReachable(extension, True) in switch.phones, "the phone is there")
+        await switch.goes_away()
+        switch.facts.clear()
+        await switch.connects()
+        assert PhoneReachable(extension, True) in switch.phones
+        switch.facts.clear()
+    await until(lambda: PhoneReachable(extension, False) in switch.phones, "the phone is gone")
+
+
+async def test_nobody_who_listens_is_ended_without_error_and_a_switch_that_is_away_is_one(switch: Switch) -> None:
+    await switch.telephony.end_monitor(ABSENT)
+    await switch.goes_away()
+    with pytest.raises(TelephonyError):
+        await switch.telephony.monitor(ABSENT, "1001", MonitorMode.LISTEN)
+    await switch.connects()
 
 
 # --- ending the agent's leg -----------------------------------------------------------------------------------

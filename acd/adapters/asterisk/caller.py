@@ -40,6 +40,7 @@ T = TypeVar("T")
 # After the time of the offer a phone has stopped ringing, and Dial has said so, within this time.
 _LATE_SECONDS = 1.0
 
+_NO_OPTION = frozenset(',:&^|()"\\')  # in the argument of one of Dial's options they would end it
 ALL_KEYS = "0123456789*#"
 _KEY_ON_ITS_WAY = 0.05  # seconds: AGI's own word of a key that AMI told; later, it fell between two commands
 
@@ -203,11 +204,15 @@ class AgiCallerChannel(CallerChannel):
             raise self._gone()
         return happens.result()
 
-    async def dial(self, extension: str, offer_time: timedelta) -> DialStatus:
+    async def dial(
+        self, extension: str, offer_time: timedelta, *, is_auto_answer: bool = False, whisper: str = ""
+    ) -> DialStatus:
         """`m` plays music to the caller while it rings (without it they would hear ringing after music), `g` lets the
         channel go on when the agent hangs up first. Dial's own bridge outlives this service."""
         target = f"PJSIP/{dialplan.phone_endpoint(extension)}"
-        return await self._dial(target, offer_time, f"gm({self._music_class})")
+        headers = f"b({dialplan.AUTO_ANSWER}^s^1)" if is_auto_answer else ""
+        said = f"A({whisper})" if whisper and not _NO_OPTION.intersection(whisper) else ""
+        return await self._dial(target, offer_time, f"gm({self._music_class}){headers}{said}")
 
     async def dial_out(self, to: FarEnd, limit: timedelta) -> DialStatus:
         """The state of a call that comes back must not be that of this dialling: DIALSTATUS is taken away after it."""

@@ -46,6 +46,9 @@ AGENT = "GUICHET_AGENT"
 ROOM = "GUICHET_ROOM"  # the conference a leg of the desk is in
 CALLER = "GUICHET_CALLER"  # the caller's channel, on a leg in a conference
 SEEN = "GUICHET_SEEN"  # "1": a service has taken this call up since the dialplan last asked for one
+SPIED = "GUICHET_SPIED"  # on a supervisor's channel: the beginning of the names of the channels listened in to
+SUPERVISE = "guichet-supervise"
+AUTO_ANSWER = "guichet-auto-answer"
 DONE = "GUICHET_DONE"  # "1": only the service sets it; AGISTATUS says nothing about it (see design.md section 2)
 
 OVERLOAD = "GUICHET_OVERLOAD"  # "announcement" or "fallback": the service is too busy for this caller

@@ -11,9 +11,21 @@ import structlog
 from acd.adapters.asterisk import dialplan
 from acd.adapters.asterisk.ami import AmiAddress, AmiError, AmiEvent, AmiLink, AmiRefusedError
 from acd.adapters.asterisk.fallback import call_talking, calls_over, is_in_queue
+from acd.adapters.asterisk.monitoring import Monitoring
 from acd.adapters.asterisk.talk_legs import TalkLegs
-from acd.adapters.asterisk.translate import extension_of, talking_leg, translate
-from acd.service.ports import CallerGone, Clock, LegAnswered, LiveChannels, Telephony, TelephonyError, TelephonyFact
+from acd.adapters.asterisk.translate import endpoint_state, extension_of, talking_leg, translate
+from acd.service.ports import (
+    CallerGone,
+    Clock,
+    DoNotDisturb,
+    LegAnswered,
+    LiveChannels,
+    MonitorMode,
+    PhoneReachable,
+    Telephony,
+    TelephonyError,
+    TelephonyFact,
+)
 from acd.service.tasks import BackgroundTasks
 
 log = structlog.get_logger(__name__)
@@ -37,6 +49,7 @@ class AsteriskTelephony(Telephony):
         self._link = AmiLink(
             address, on_event=self._on_event, resync=self._resync, deadline=deadline, ping_interval=ping_interval
         )
+        self._monitoring = Monitoring(self._link, self._tell)
         self._talks = TalkLegs(self._link.action)
         self._legs: dict[str, str] = {}  # Linkedid -> the agent's channel that rings or talks
         self._stops: set[str] = set()  # Linkedids whose next leg must not ring
@@ -57,6 +70,15 @@ class AsteriskTelephony(Telephony):
             self._stops.add(linkedid)
             return
         await self._hang_up(channel)
+
+    def _tell(self, fact: TelephonyFact) -> None:
+        self._hear(fact)
+
+    async def monitor(self, supervisor: str, agent: str, mode: MonitorMode) -> None:
+        await self._monitoring.monitor(supervisor, agent, mode)
+
+    async def end_monitor(self, supervisor: str) -> None:
+        await self._monitoring.end(supervisor)
 
     def dial_is_over(self, linkedid: str) -> None:
         self._stops.discard(linkedid)
@@ -103,6 +125,7 @@ class AsteriskTelephony(Telephony):
         if event.name == "DialBegin":
             self._dial_began(event)
             return
+        self._monitoring.on_event(event)
         fact = translate(event)
         if fact is None:
             return
@@ -132,6 +155,7 @@ class AsteriskTelephony(Telephony):
         observed_at = self._clock.now()
         channels = await self._link.events_session.list_action("CoreShowChannels")
         live = frozenset(channel["Linkedid"] for channel in channels if channel.get("Linkedid"))
+        self._monitoring.connected(frozenset(channel.get("Uniqueid") or "" for channel in channels))
         self._talks.begin_anew(channels)
         log.info("asterisk_resynchronised", channels=len(channels), calls=len(live), served_elsewhere=len(over))
         for call in over:  # before those that are gone are ended as such
@@ -145,6 +169,20 @@ class AsteriskTelephony(Telephony):
                 seconds = _seconds(channel.get("Duration") or "")
                 served = await call_talking(self._link, leg.linkedid, leg.extension, observed_at, seconds)
             self._hear(served or leg)
+        await self._tell_phones()
+
+    async def _tell_phones(self) -> None:
+        """Calls come first: this may be a long list. An Asterisk that does not list one or the other tells changes."""
+        for action, read in (("PJSIPShowEndpoints", endpoint_state), ("DeviceStateList", translate)):
+            try:
+                items = await self._link.events_session.list_action(action)
+            except AmiRefusedError as error:
+                log.info("phones_not_listed", action=action, error=str(error))
+                continue
+            for item in items:
+                fact = read(item)
+                if isinstance(fact, DoNotDisturb) or (isinstance(fact, PhoneReachable) and read is endpoint_state):
+                    self._hear(fact)
 
     async def _tell_served(self, leg: LegAnswered) -> None:
         """The fallback queue goes on ringing for a moment after a service is back."""

@@ -5,9 +5,20 @@ from __future__ import annotations
 import re
 
 from acd.adapters.asterisk.ami import AmiEvent
-from acd.service.ports import CallerGone, KeyPressed, LegAnswered, LegHeld, LegRinging, TelephonyFact
+from acd.service.ports import (
+    CallerGone,
+    DoNotDisturb,
+    KeyPressed,
+    LegAnswered,
+    LegHeld,
+    LegRinging,
+    PhoneReachable,
+    TelephonyFact,
+)
 
 # "PJSIP/agent-1001-0000002a": the channel of an agent's phone
+_PHONE = re.compile(r"^PJSIP/agent-([0-9]{2,8})$")
+_DND = re.compile(r"^Custom:DND([0-9]{2,8})$")  # as FreePBX names it; our own dialplan sets it by *78 and *79
 _AGENT_CHANNEL = re.compile(r"^PJSIP/agent-([0-9]{2,8})-[0-9a-f]+$")
 
 
@@ -33,7 +44,24 @@ def translate(event: AmiEvent) -> TelephonyFact | None:
             return KeyPressed(event["Linkedid"], event.get("Digit") or "")
         case "Hangup" if event.get("Uniqueid") == event.get("Linkedid"):
             return CallerGone(event["Linkedid"])
+        case "DeviceStateChange":
+            return device_state(event.get("Device") or "", event.get("State") or "")
     return None
+
+
+def device_state(device: str, state: str) -> PhoneReachable | DoNotDisturb | None:
+    """Of DeviceStateChange. UNAVAILABLE is an endpoint without a contact that answers."""
+    if found := _PHONE.match(device):
+        return PhoneReachable(found.group(1), state != "UNAVAILABLE")
+    if found := _DND.match(device):
+        return DoNotDisturb(found.group(1), state in {"INUSE", "BUSY", "ONHOLD"})
+    return None
+
+
+def endpoint_state(item: AmiEvent) -> PhoneReachable | None:
+    """An item of PJSIPShowEndpoints: those that were never registered are among them."""
+    found = _PHONE.match(f"PJSIP/{item.get('ObjectName') or ''}")
+    return PhoneReachable(found.group(1), item.get("DeviceState") != "Unavailable") if found else None
 
 
 def talking_leg(channel: AmiEvent) -> LegAnswered | None:

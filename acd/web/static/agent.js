@@ -3,18 +3,19 @@ import { openSession, request } from "./api.js";
 import { connect } from "./connection.js";
 import { CallCard } from "./call-card.js";
 import { useKeptDraft } from "./drafts.js";
+import { Notices, PhoneTrouble, ReasonLimit, useOptions } from "./notices.js";
 import { Clock, ConnectionBar, reasonText, StateBadge, TopBar, useNow } from "./parts.js";
 import { initialAgent, isConsulted, reduceAgent } from "./state.js";
 import { Handovers, TalkControls, WaitingCalls } from "./talk-controls.js";
 import { WrapUpForm } from "./wrap-up.js";
 
-const NOT_READY_REASONS = { break: "Break", lunch: "Lunch", meeting: "Meeting", training: "Training", back_office: "Back office" };
 const IN_CALL = new Set(["reserved", "talking", "wrap_up"]);
 
 function AgentPage({ user }) {
   const [state, dispatch] = useReducer(reduceAgent, initialAgent);
   const now = useNow(state.skew);
   const { agent, call } = state;
+  const options = useOptions();
   useEffect(() => connect("agent", dispatch), []);
   useKeptDraft(state);
   useEffect(() => {
@@ -34,16 +35,18 @@ function AgentPage({ user }) {
     <${ConnectionBar} connection=${state.connection} />
     <${TopBar} user=${user} page="agent" />
     <main class="agent">
-      ${agent ? html`<${StatusBar} agent=${agent} now=${now} order=${order} />` : html`<p class="card muted">Connecting…</p>`}
+      ${agent ? html`<${StatusBar} agent=${agent} now=${now} order=${order} reasons=${options.reasons} />` : html`<p class="card muted">Connecting…</p>`}
+      ${agent && html`<${PhoneTrouble} agent=${agent} />`}
+      <${Notices} notices=${state.notices} dispatch=${dispatch} />
       ${state.notice && html`<p class="notice ${state.notice.kind}" role="status">${state.notice.text}</p>`}
       ${call && agent
         ? html`<div class="desk">
             <div>
               <${TalkControls} call=${call} agent=${agent} now=${now} order=${order} draft=${state.draft} />
               <${Handovers} handovers=${call.handovers} />
-              <${CallCard} call=${call} agent=${agent} now=${now} order=${order} />
+              <${CallCard} call=${call} agent=${agent} now=${now} order=${order} rejectReasons=${options.reject_reasons} />
             </div>
-            ${!isConsulted(call, agent) && html`<${WrapUpForm} call=${call} agent=${agent} draft=${state.draft} now=${now} order=${order} dispatch=${dispatch} />`}
+            ${!isConsulted(call, agent) && html`<${WrapUpForm} call=${call} agent=${agent} draft=${state.draft} now=${now} order=${order} dispatch=${dispatch} reasons=${options.reasons} />`}
           </div>`
         : agent && html`<${Idle} agent=${agent} /><${WaitingCalls} order=${order} />`}
       <${Tickets} tickets=${state.tickets} />
@@ -51,37 +54,39 @@ function AgentPage({ user }) {
   `;
 }
 
-function StatusBar({ agent, now, order }) {
+function StatusBar({ agent, now, order, reasons }) {
   const isInCall = IN_CALL.has(agent.state);
   return html`
     <section class="card status" aria-label="Your state">
       <div class="state" aria-live="polite">
         <${StateBadge} state=${agent.state} />
-        ${agent.state === "not_ready" && agent.reason && html`<span class="muted">${reasonText(agent.reason)}</span>`}
+        ${agent.state === "not_ready" && agent.reason && html`<span class="muted">${reasonText(agent.reason, reasons)}${agent.ticket && ` #${agent.ticket}`}</span>`}
+        <${ReasonLimit} agent=${agent} reasons=${reasons} now=${now} />
       </div>
       <${Clock} since=${agent.since} now=${now} />
       <div class="controls">
-        ${isInCall ? html`<${AfterCall} agent=${agent} order=${order} />` : html`<${ReadyControls} agent=${agent} order=${order} />`}
+        ${isInCall ? html`<${AfterCall} agent=${agent} order=${order} reasons=${reasons} />` : html`<${ReadyControls} agent=${agent} order=${order} reasons=${reasons} />`}
       </div>
     </section>
   `;
 }
 
-function ReadyControls({ agent, order }) {
+function ReadyControls({ agent, order, reasons }) {
   if (agent.state === "logged_out") return html`<a class="button primary" href="/agent">Log in to the queues again</a>`;
   return html`
     ${agent.state === "not_ready" && html`<button type="button" class="primary" onClick=${() => order("ready")}>Ready</button>`}
-    <${NotReady} label=${agent.state === "ready" ? "Not ready" : "Change reason"} order=${order} />
+    <${NotReady} label=${agent.state === "ready" ? "Not ready" : "Change reason"} order=${order} reasons=${reasons} />
   `;
 }
 
-function NotReady({ label, order }) {
-  const [reason, setReason] = useState("break");
+function NotReady({ label, order, reasons }) {
+  const [chosen, setReason] = useState("");
+  const reason = chosen || reasons[0].reason;
   return html`
     <form class="inline" onSubmit=${(event) => { event.preventDefault(); order("not-ready", { reason }); }}>
       <label class="bare"><span class="sr-only">Reason</span>
         <select name="reason" value=${reason} onChange=${(event) => setReason(event.target.value)}>
-          ${Object.entries(NOT_READY_REASONS).map(([value, text]) => html`<option key=${value} value=${value}>${text}</option>`)}
+          ${reasons.map(({ reason: value, label: text }) => html`<option key=${value} value=${value}>${text}</option>`)}
         </select>
       </label>
       <button>${label}</button>
@@ -89,13 +94,13 @@ function NotReady({ label, order }) {
   `;
 }
 
-function AfterCall({ agent, order }) {
+function AfterCall({ agent, order, reasons }) {
   if (agent.after_call) {
     const what = agent.after_call === "logged_out" ? "logged out" : "not ready";
     return html`<span class="muted">After this call: ${what}</span>
       <button type="button" onClick=${() => order("ready")}>Stay ready</button>`;
   }
-  return html`<${NotReady} label="Not ready after this call" order=${order} />`;
+  return html`<${NotReady} label="Not ready after this call" order=${order} reasons=${reasons} />`;
 }
 
 function Idle({ agent }) {

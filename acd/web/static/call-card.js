@@ -10,7 +10,7 @@ const HEADINGS = { reserved: "Incoming call", talking: "In conversation", ended:
 const LANGUAGES = { fr: "French", en: "English" };
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
-export function CallCard({ call, agent, now, order }) {
+export function CallCard({ call, agent, now, order, rejectReasons = [] }) {
   const isRinging = agent.state === "reserved";
   return html`
     <section class="card call ${isRinging ? "ringing" : ""}" aria-label="Call">
@@ -23,7 +23,7 @@ export function CallCard({ call, agent, now, order }) {
         </div>
         <dl class="clocks">
           <div><dt>Waited</dt><dd class="clock">${call.wait_seconds === null ? "–" : asClock(call.wait_seconds)}</dd></div>
-          ${isRinging && html`<div><dt>Ringing</dt><dd><${Clock} since=${call.offered_at} now=${now} /></dd></div>`}
+          ${isRinging && html`<div><dt>${call.offer_mode === "accept" && call.offer_accepted_at === null ? "Offered" : "Ringing"}</dt><dd><${Clock} since=${call.offered_at} now=${now} /></dd></div>`}
           ${call.answered_at && html`<div><dt>Talk</dt><dd>${call.talk_ended_at
             ? html`<span class="clock">${asClock((Date.parse(call.talk_ended_at) - Date.parse(call.answered_at)) / 1000)}</span>`
             : html`<${Clock} since=${call.answered_at} now=${now} />`}</dd></div>`}
@@ -31,7 +31,7 @@ export function CallCard({ call, agent, now, order }) {
       </div>
       <div class="call-actions">
         <${Badges} call=${call} />
-        ${isRinging && html`<button type="button" class="danger" onClick=${() => order("reject", {})}>Reject</button>`}
+        ${isRinging && html`<${OfferButtons} call=${call} order=${order} reasons=${rejectReasons} />`}
       </div>
       ${call.reasons?.length > 0 && html`<p class="muted small">Why you: ${call.reasons.join(" · ")}</p>`}
       ${call.context.missing.length > 0 && html`<p class="notice problem">Could not be looked up: ${call.context.missing.join(", ")}</p>`}
@@ -43,6 +43,19 @@ export function CallCard({ call, agent, now, order }) {
       <${RecentCalls} calls=${call.context.recent_calls} />
     </section>
   `;
+}
+
+function OfferButtons({ call, order, reasons }) {
+  const isToBeAccepted = call.offer_mode === "accept" && call.offer_accepted_at === null;
+  return html`<span class="inline">
+    ${isToBeAccepted && html`<button type="button" class="primary" onClick=${() => order("accept")}>Accept</button>`}
+    ${reasons.length > 0 && html`<label class="bare"><span class="sr-only">Reject because</span>
+      <select name="reject" value="" onChange=${(event) => order("reject", { reason: event.target.value })}>
+        <option value="" disabled>Reject because…</option>
+        ${reasons.map(({ reason, label }) => html`<option key=${reason} value=${reason}>${label}</option>`)}
+      </select></label>`}
+    <button type="button" class="danger" onClick=${() => order("reject", {})}>Reject</button>
+  </span>`;
 }
 
 function callerTitle(call) {

@@ -20,10 +20,16 @@ const REASONS = {
   phone_unreachable: "phone not reachable",
   phone_busy: "phone busy",
   ring_failed: "phone could not be rung",
+  phone_unregistered: "phone not registered",
+  do_not_disturb: "do not disturb is set on the phone",
+  after_call_work: "working on a ticket",
+  supervisor: "by a supervisor",
 };
 
-export function reasonText(reason) {
-  return REASONS[reason] ?? reason.replaceAll("_", " ");
+/** `reasons`: those of the site, with their labels. */
+export function reasonText(reason, reasons = []) {
+  const known = reasons.find((one) => one.reason === reason);
+  return known?.label ?? REASONS[reason] ?? reason.replaceAll("_", " ");
 }
 
 /** The service's time in milliseconds, renewed four times a second so that no second is skipped. */

@@ -10,6 +10,7 @@ export const initialAgent = Object.freeze({
   draft: null, // what the agent has written on this call: {callId, title, note, code, linkTo}; isWritten: by hand
   notice: null, // {kind: "info" | "problem", text}
   tickets: [], // committed, newest first: {number, toQualify, callId}
+  notices: [], // not dismissed, newest first: {id, kind, from, text}
 });
 
 const OFFER_ENDED = {
@@ -35,6 +36,11 @@ export function reduceAgent(state, frame) {
       return frame.data === null ? state : withCall(state, frame.data);
     case "ticket":
       return { ...state, tickets: withTicket(state.tickets, frame.data) };
+    case "warning":
+    case "broadcast":
+      return { ...state, notices: withNotice(state.notices, frame) };
+    case "local:read":
+      return { ...state, notices: state.notices.filter((notice) => notice.id !== frame.data) };
     case "local:draft":
       return state.draft === null ? state : { ...state, draft: { ...state.draft, ...frame.data, isWritten: true } };
     case "local:notice":
@@ -75,6 +81,21 @@ function withTicket(tickets, data) {
   return [ticket, ...tickets.filter((known) => known.callId !== ticket.callId)].slice(0, KEPT_TICKETS);
 }
 
+const KEPT_NOTICES = 5;
+
+/** A limit passed or a supervisor's words, on the agent's screen or (with the name) on the supervisors'. */
+function withNotice(notices, { type, seq, data }, isForSupervisor = false) {
+  const notice = { id: seq, ...(type === "warning" ? warningOf(data, isForSupervisor) : { kind: "info", from: data.sender, text: data.text }) };
+  return [notice, ...notices.filter((known) => known.id !== notice.id)].slice(0, KEPT_NOTICES);
+}
+
+function warningOf(data, isForSupervisor) {
+  const minutes = Math.round(data.seconds / 60);
+  const time = minutes > 0 ? `${minutes} min` : `${data.seconds} s`;
+  const text = data.limit === "shift" ? `${data.label}: more than ${time} since log-in.` : `${data.label}: more than ${time}.`;
+  return { kind: "problem", from: isForSupervisor ? data.name : "", text };
+}
+
 /** Whether this agent is only asked about the call, which is another agent's. */
 export function isConsulted(call, agent) {
   return call.consult !== null && call.consult !== undefined && call.consult.agent_id === agent.agent_id;
@@ -85,6 +106,8 @@ export const initialSupervisor = Object.freeze({
   skew: 0,
   queues: [], // QueueView, by name
   agents: [], // AgentView, by name
+  notices: [], // as an agent's
+  monitors: {}, // who listens in, by login: {agent_id, mode}
   health: null, // HealthView: how the service itself is
 });
 
@@ -99,6 +122,13 @@ export function reduceSupervisor(state, frame) {
       };
     case "health":
       return { ...state, health: frame.data };
+    case "warning":
+    case "broadcast":
+      return { ...state, notices: withNotice(state.notices, frame, true) };
+    case "monitor":
+      return { ...state, monitors: { ...state.monitors, [frame.data.supervisor]: frame.data.mode === null ? null : frame.data } };
+    case "local:read":
+      return { ...state, notices: state.notices.filter((notice) => notice.id !== frame.data) };
     case "queues":
       return { ...state, queues: merged(state.queues, frame.data, "name", "name") };
     case "agents": {

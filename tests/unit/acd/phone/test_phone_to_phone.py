@@ -303,3 +303,32 @@ async def test_nothing_can_be_injected(keywords: dict[str, object], words: str) 
 
 def test_a_secret_is_not_shown() -> None:
     assert "hush" not in repr(PhoneAccount("a", "hush", "127.0.0.1"))
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "is_asked"),
+    [
+        ("Call-Info", "<sip:guichet>;answer-after=0", True),
+        ("Alert-Info", "<http://guichet>;info=alert-autoanswer", True),
+        ("Answer-Mode", "Auto", True),
+        ("Alert-Info", "<http://guichet>;info=alert-group", False),
+        ("Answer-Mode", "Manual", False),
+    ],
+)
+async def test_a_phone_that_may_answers_by_itself_when_asked_to(header: str, value: str, is_asked: bool) -> None:
+    async with (
+        Phone(account("alice")) as alice,
+        Phone(account("bob", "127.0.0.2"), is_auto_answer_allowed=True) as bob,
+        Phone(account("carol", "127.0.0.3")) as carol,
+    ):
+        call = await alice.call(bob.uri, headers={header: value})
+        incoming = await bob.incoming(PATIENCE)
+        assert incoming.asks_for_answer is is_asked
+        if is_asked:
+            await call.answered(PATIENCE)
+        else:
+            assert incoming.state is not CallState.ANSWERED
+        await call.hang_up()
+        other = await alice.call(carol.uri, headers={header: value})
+        assert (await carol.incoming(PATIENCE)).state is not CallState.ANSWERED, "this one may not"
+        await other.hang_up()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from acd.domain import commands as cmd
 from acd.domain.people import OfferMode, PeopleRules, ReasonPolicy
 from acd.domain.queue import RoutingRules
 from acd.service.feeds import Feed
+from acd.service.ports import MonitorMode
 from tests.fakes.web_world import ALICE, BOB, ORDERS, SARAH, WebWorld
 from tests.unit.acd.web.conftest import Browse
 from tests.unit.acd.web.test_api import ticket_of_a_call
@@ -225,3 +227,38 @@ async def test_a_wrap_up_is_extended_and_after_it_comes_work_on_the_ticket(brows
     assert (await alice.send("POST", f"{ME}/ticket-work", {"ticket": ticket}))[0] == 200
     _, view = await alice.send("POST", f"{ME}/wrap-up", {})
     assert (view["state"], view["reason"], view["ticket"]) == ("not_ready", "after_call_work", ticket)
+
+
+# listening in --------------------------------------------------------------------------------------------------
+
+
+async def test_who_has_a_phone_listens_to_who_talks(browse: Browse, world: WebWorld) -> None:
+    alice, sarah = await browse(ALICE), await browse(SARAH)
+    body = {"agent_id": "agent_alice", "mode": "listen", **WHY}
+    status, answer = await sarah.send("POST", "/api/v1/monitor", body)
+    assert (status, answer["error"]["id"]) == (409, "supervisor.no_extension")
+    await world.users.save(replace(SARAH, extension="1050"), None)
+    assert (await sarah.send("POST", "/api/v1/monitor", body))[0] == 409  # nobody talks
+    await alice.send("POST", f"{ME}/ready")
+    world.agent_answers(world.call_comes())
+    shown = frames_of(world.screens.supervisors)
+    assert (await sarah.send("POST", "/api/v1/monitor", body))[1]["mode"] == "listen"
+    assert (await sarah.send("POST", "/api/v1/monitor", {**body, "mode": "barge"}))[0] == 200
+    assert world.telephony.monitors == {"1050": ("1001", MonitorMode.BARGE)}
+    assert (await sarah.send("GET", "/api/v1/monitor"))[1]["own"]["agent_id"] == "agent_alice"
+    world.telephony.is_down = True
+    assert (await sarah.send("POST", "/api/v1/monitor", body))[0] == 502
+    assert (await sarah.send("DELETE", "/api/v1/monitor"))[0] == 502
+    assert (await sarah.send("GET", "/api/v1/monitor"))[1]["own"]["mode"] == "barge", "as it was before"
+    world.telephony.is_down = False
+    assert (await sarah.send("DELETE", "/api/v1/monitor"))[0] == 204
+    assert (await sarah.send("GET", "/api/v1/monitor"))[1] == {"own": None, "all": []}
+    modes = [data["mode"] for kind, data in shown() if kind == "monitor"]
+    assert modes == ["listen", "barge", "listen", "barge", None]
+    outcomes = [(entry.deed.action, entry.outcome) for entry in await world.audit.entries()]
+    assert outcomes == [
+        ("talk.listen", "telephony.error"),
+        ("talk.barge", "done"),
+        ("talk.listen", "done"),
+        ("talk.listen", "agent.wrong_state"),
+    ]
