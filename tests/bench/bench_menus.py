@@ -51,7 +51,8 @@ ENDLESS = "Cette phrase est répétée sans fin, pour que l'on entende s'il manq
 SAMPLE = 20  # listeners whose packets are read as they come; all others only count what was lost
 KEYS = 12  # per caller
 KEY_SECONDS, GAP_SECONDS = 0.1, 0.04
-END_REPEATED_SECONDS = 0.04  # the packet that ends a key is sent three times, 20 ms apart; the first one counts
+# The packet that ends a key is sent three times, 20 ms apart, and the next heartbeat tells of it; the first one counts.
+END_REPEATED_SECONDS = 0.06
 
 
 @asynccontextmanager
@@ -110,7 +111,7 @@ def _sound_at(call: OutgoingCall) -> float | None:
 
 
 async def barge_in(house: House) -> list[float]:
-    """Milliseconds of audio from the end of a key pressed in the middle of a prompt to the beginning of the next one: by
+    """Milliseconds of audio from the end of a key pressed in the middle of a prompt to the beginning of the next: by
     then at the latest the first is cut off."""
     found: list[float] = []
     following = opening(house.sound_of("Tapez un"), 0.3)
