@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import quote
@@ -108,6 +109,7 @@ class TrunkSettings(Section):
     name: Name
     match: tuple[str, ...]  # addresses or networks the carrier sends from
     contact: str | None = None  # "sip:carrier.example:5060", for outgoing calls
+    qualify_seconds: Seconds = timedelta(seconds=60)  # how often the contact is asked whether it is there; 0: never
 
 
 class AgentPhonesSettings(Section):
