@@ -45,6 +45,7 @@ from acd.domain.commands import Command, ConfigureQueues, RegisterAgent, RemoveA
 from acd.domain.engine import Engine
 from acd.domain.metrics import QueueStatistics
 from acd.domain.outgoing import FarEnd
+from acd.integrations import open_integrations
 from acd.records import open_records
 from acd.reload import Reloader, lookup_services
 from acd.secrets import Secrets
@@ -310,6 +311,16 @@ async def open_guichet(
                 live,
                 dispatcher=core.dispatcher,
                 memory=core.memory,
+                database=database,
+                link=telephony.link,
+                clock=clock,
+                tasks=tasks,
+            )
+        )
+        await stack.enter_async_context(
+            open_integrations(
+                settings.integrations,
+                dispatcher=core.dispatcher,
                 database=database,
                 link=telephony.link,
                 clock=clock,

@@ -20,7 +20,7 @@ from acd.callback_settings import OutgoingSettings
 from acd.hotline_settings import CatalogueItemSettings, SurveySettings, SurveysSettings
 from acd.people_settings import PeopleSettings
 from acd.queue_settings import QueueSettings, RoutingSettings
-from acd.record_settings import RecordingSettings
+from acd.record_settings import IntegrationSettings, RecordingSettings
 from acd.routing_site import check_routing, refuse_what_has_moved
 from acd.secrets import read_secret_file
 from acd.setting_types import Language, MenuName, Name, Seconds, Section
@@ -207,6 +207,7 @@ class Settings(Section):
     surveys: SurveysSettings = SurveysSettings()
     catalogue: Mapping[MenuName, CatalogueItemSettings] = {}
     recording: RecordingSettings = RecordingSettings()
+    integrations: IntegrationSettings = IntegrationSettings()
     flows: tuple[Path, ...] = ()  # IVR files besides the shipped ones, beside the site file
 
     @field_validator("numbers", "queues", "calendars", "lookups", "catalogue", mode="before")
@@ -332,7 +333,17 @@ def _beside(folder: Path, settings: Settings) -> Settings:
 
 def _records_beside(folder: Path, settings: Settings) -> dict[str, object]:
     shelf = settings.recording.folder
+    hooks = {
+        name: hook.model_copy(
+            update={
+                "secret_file": folder / hook.secret_file.expanduser(),
+                "ca_file": hook.ca_file and folder / hook.ca_file.expanduser(),
+            }
+        )
+        for name, hook in settings.integrations.webhooks.items()
+    }
     return {
+        "integrations": settings.integrations.model_copy(update={"webhooks": hooks}),
         "recording": settings.recording.model_copy(update={"folder": shelf and folder / shelf.expanduser()}),
     }
 

@@ -85,7 +85,9 @@ def settings_for_tests(
     asterisk["trunks"] = [{"name": "trunk", "match": ["127.0.0.2"], "contact": contact, "qualify_seconds": 0}]
     asterisk.update(overrides or {})
     service = {"data_dir": str(data_dir)}
-    return load_settings(environment={}, overrides={**(sections or {}), "service": service, "asterisk": asterisk})
+    integrations = {"queue_log": {"enabled": True}}
+    beside = {"integrations": integrations, **(sections or {})}
+    return load_settings(environment={}, overrides={**beside, "service": service, "asterisk": asterisk})
 
 
 def run_aside(coroutine: Coroutine[Any, Any, T]) -> T:

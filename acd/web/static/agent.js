@@ -5,6 +5,7 @@ import { CallCard } from "./call-card.js";
 import { useKeptDraft } from "./drafts.js";
 import { Notices, PhoneTrouble, ReasonLimit, useOptions } from "./notices.js";
 import { Clock, ConnectionBar, reasonText, StateBadge, TopBar, useNow } from "./parts.js";
+import { RecordingControls } from "./recordings.js";
 import { initialAgent, isConsulted, reduceAgent } from "./state.js";
 import { Dialler, WorkControls } from "./outbound.js";
 import { Handovers, TalkControls, WaitingCalls } from "./talk-controls.js";
@@ -40,6 +41,7 @@ function AgentPage({ user }) {
       ${agent && html`<${PhoneTrouble} agent=${agent} />`}
       <${Notices} notices=${state.notices} dispatch=${dispatch} />
       ${state.notice && html`<p class="notice ${state.notice.kind}" role="status">${state.notice.text}</p>`}
+      <${RecordingControls} call=${call} agent=${agent} order=${order} />
       ${call && agent
         ? html`<div class="desk">
             <div>
