@@ -71,18 +71,14 @@ def settings_for_tests(
         "ami": {"port": free_port()},
         "fastagi": {"port": free_port()},
         "fallback": {"queue": "support"},
-        "trunks": [
-            {"name": "trunk", "match": ["127.0.0.2"]},
-            {
-                "name": "carrier",  # for calls that go out: a test's phone listens there
-                "match": [CARRIER_HOST],
-                "contact": f"sip:{CARRIER_HOST}:{free_port(socket.SOCK_DGRAM, CARRIER_HOST)}",
-            },
-        ],
         "sip": {"port": free_port(socket.SOCK_DGRAM), "rtp_first_port": first, "rtp_last_port": first + 1999},
     }
     contact = f"sip:127.0.0.2:{free_port(socket.SOCK_DGRAM, '127.0.0.2')}"
-    asterisk["trunks"] = [{"name": "trunk", "match": ["127.0.0.2"], "contact": contact, "qualify_seconds": 0}]
+    carrier = f"sip:{CARRIER_HOST}:{free_port(socket.SOCK_DGRAM, CARRIER_HOST)}"
+    asterisk["trunks"] = [
+        {"name": "trunk", "match": ["127.0.0.2"], "contact": contact, "qualify_seconds": 0},
+        {"name": "carrier", "match": [CARRIER_HOST], "contact": carrier, "qualify_seconds": 0},
+    ]
     asterisk.update(overrides or {})
     service = {"data_dir": str(data_dir)}
     integrations = {"queue_log": {"enabled": True}}
@@ -134,7 +130,7 @@ class RunningAsterisk:
     @property
     def carrier_port(self) -> int:
         """Where the trunk `carrier` is called, on CARRIER_HOST."""
-        contact = next(trunk.contact for trunk in self.settings.asterisk.trunks if trunk.contact)
+        contact = next(trunk.contact or "" for trunk in self.settings.asterisk.trunks if trunk.name == "carrier")
         return int(contact.rpartition(":")[2])
 
     @property
