@@ -8,6 +8,7 @@ from xml.sax.saxutils import escape, quoteattr
 from acd.simulation.report import Figure, Report
 
 COLOURS = ("#3566a8", "#c2703d", "#4f8a4c", "#8a5a9e")
+_LEGEND_STEP = 140
 FONT = 'font-family="sans-serif" font-size="12"'
 
 
@@ -28,7 +29,7 @@ def comparison_svg(reports: Mapping[str, Report]) -> str:
             if figure is not None:
                 lines += _bar(y + index * 18, figure, COLOURS[index % len(COLOURS)])
         y += len(reports) * 18 + 14
-    return svg(640, height, lines)
+    return svg(max(640, 220 + len(reports) * _LEGEND_STEP), height, lines)
 
 
 def _bar(y: int, figure: Figure, colour: str) -> list[str]:
@@ -45,7 +46,7 @@ def _bar(y: int, figure: Figure, colour: str) -> list[str]:
 def _legend(names: Sequence[str]) -> str:
     parts = []
     for index, name in enumerate(names):
-        x = 200 + index * 140
+        x = 200 + index * _LEGEND_STEP
         parts.append(f'<rect x="{x}" y="12" width="12" height="12" fill={quoteattr(COLOURS[index % len(COLOURS)])}/>')
         parts.append(f'<text x="{x + 18}" y="22" {FONT}>{escape(name)}</text>')
     return "".join(parts)
