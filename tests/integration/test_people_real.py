@@ -25,7 +25,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 MIDDLE = 700.0  # the supervisor's tone
 PEOPLE = {"offer_modes": {"groups": {"at_home": "accept", "headset": "auto_answer"}}}
-WHISPERING = QUEUES | {"orders": QUEUES["orders"] | {"whisper": {"fr": "Commandes, un appel en français, merci de répondre dans cette langue"}}}
+WHISPERING = QUEUES | {
+    "orders": QUEUES["orders"]
+    | {"whisper": {"fr": "Commandes, un appel en français, merci de répondre dans cette langue"}}
+}
 WHY = {"why": "Coaching"}
 
 
