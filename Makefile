@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 LOCK := .venv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --quiet \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links --group build
 
-.PHONY: help setup demo run test check bench bench-routing lock clean
+.PHONY: help setup demo run test check bench bench-routing chaos lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -46,6 +46,10 @@ bench-routing: ## what a routing decision costs, and how it grows; writes build/
 	@mkdir -p build
 	.venv/bin/pytest tests/bench/routing_benchmarks.py --timeout 600 --benchmark-json build/bench-routing.json \
 		--benchmark-columns min,median,mean,max --benchmark-disable-gc --benchmark-sort name $(ARGS)
+
+chaos: ## faults in a seeded random order on a real Asterisk while calls run (ARGS="--seed 7 --for 600")
+	@scripts/setup.sh test
+	.venv/bin/python -m tests.chaos $(ARGS)
 
 lock: ## pin again what pyproject.toml names (ARGS=--upgrade for newer indirect dependencies)
 	@scripts/setup.sh check

@@ -36,7 +36,7 @@ from acd.adapters.clock import LoopTimers, SystemClock
 from acd.adapters.control import control_socket
 from acd.adapters.desk import TicketingDesk
 from acd.adapters.lookups import open_lookups
-from acd.adapters.prompts import PromptLibrary
+from acd.adapters.prompts import PromptError, PromptLibrary
 from acd.adapters.store.audit import SqlAuditLog
 from acd.adapters.store.users import SqlUserDirectory
 from acd.domain import effects as fx
@@ -69,8 +69,9 @@ from acd.service.switchboard import Switchboard
 from acd.service.tasks import BackgroundTasks
 from acd.service.taste import profile_of
 from acd.settings import Settings
+from acd.shipped import shipped_config
 from acd.site import LiveSite, Site
-from acd.stability import keep_fallback, watch_over
+from acd.stability import keep_fallback, mend_prompts, watch_over
 from acd.web.app import WebServices, build_app, serve
 from acd.web.metrics import Metrics
 from ticketing import api as ticketing
@@ -305,6 +306,7 @@ async def open_guichet(
         metrics.watch_desk(lambda: len(core.writer), lambda: core.writer.set_aside)
         metrics.watch_journal(kept.figures)
         core.dispatcher.add_listener(metrics.hear)
+        tasks.start(mend_prompts(prompts, live.site.prompts), "mend_prompts")
         watch_over(
             dispatcher=core.dispatcher,
             switchboard=core.switchboard,
@@ -313,7 +315,7 @@ async def open_guichet(
             clock=clock,
             metrics=metrics,
             fallback=fallback,
-            troubles=lambda: _problems(core, telephony, journal, kept),
+            troubles=lambda: [*_problems(core, telephony, journal, kept), *prompts.troubles()],
             tasks=tasks,
         )
         app = build_app(
@@ -390,17 +392,22 @@ def prompts_of(site: Site) -> PromptLibrary:
         voices=settings.voices,
         recordings_dir=settings.recordings,
         engine=settings.engine,
+        stand_ins=shipped_config() / "prompts",
     )
 
 
 async def _prepared_prompts(site: Site) -> PromptLibrary:
     """No caller waits for synthesis: everything a flow can say is there before the first call."""
     prompts = prompts_of(site)
-    await prompts.prepare(site.prompts())
+    await prompts.prepare_or_stand_in(site.prompts())
     for name, sentences in (("apology", site.settings.prompts.apology), ("busy", site.settings.prompts.busy)):
         for language, text in sentences.items():
-            sound = Path(f"{await prompts.render(text, language)}.wav")
             place = (site.settings.data_dir / APOLOGY).with_name(name)
+            try:
+                sound = Path(f"{await prompts.render(text, language)}.wav")
+            except PromptError as error:
+                log.warning("sentence_not_made", sentence=name, error=str(error))  # Asterisk has words of its own
+                continue
             await asyncio.to_thread(_put_apology, sound, place, language)
     return prompts
 

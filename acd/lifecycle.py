@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import structlog
 
+from acd.adapters.systemd import Notifier
 from acd.bootstrap import Guichet, open_guichet
 from acd.secrets import Secrets
 from acd.service.tasks import BackgroundTasks
@@ -28,14 +29,18 @@ async def serve_until_stopped(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _on_signal, stop, loop)
+    systemd = Notifier()
     async with open_guichet(site, secrets, read_settings) as guichet, BackgroundTasks() as tasks:
         loop.add_signal_handler(signal.SIGHUP, lambda: tasks.start(_reload(guichet), "reload"))
         _leave_alone_what_is_built()
+        tasks.start(systemd.keep_alive(), "systemd_watchdog")
+        systemd.ready()
         try:
             await stop.wait()
         finally:
             loop.remove_signal_handler(signal.SIGHUP)
         log.info("stopping")
+        systemd.stopping()
 
 
 async def _reload(guichet: Guichet) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 import structlog
@@ -13,6 +13,7 @@ from acd.adapters.asterisk.ami import AmiError
 from acd.adapters.asterisk.fallback import AsteriskFallbackQueues
 from acd.adapters.asterisk.telephony import AsteriskTelephony
 from acd.adapters.clock import SystemClock
+from acd.adapters.prompts import PromptLibrary
 from acd.domain.call import CallStage
 from acd.service.dispatcher import Dispatcher
 from acd.service.fallback import Fallback
@@ -24,10 +25,12 @@ from acd.service.tasks import BackgroundTasks
 from acd.settings import Settings
 from acd.web.metrics import Metrics
 from acd.web.stability_metrics import watch_stability
+from ivr.model import PromptRef
 
 log = structlog.get_logger(__name__)
 
 LOOK_AGAIN = timedelta(seconds=30)
+MEND_PROMPTS = timedelta(seconds=60)
 MOST_FILES = 65_536
 
 
@@ -38,9 +41,8 @@ def keep_fallback(
     telephony: AsteriskTelephony,
     tasks: BackgroundTasks,
 ) -> Fallback | None:
-    """Asterisk's own queues are ready for the time without this service, where the site wants them."""
-    if settings.asterisk.fallback.queue is None:
-        return None
+    """Asterisk's own queues are ready for the time without this service, where the site wants them. What the dialplan
+    keeps of calls that were served, or ended, without this service is forgotten once it is accounted for."""
     queues = AsteriskFallbackQueues(telephony.link)
 
     async def forget(linkedid: str) -> None:
@@ -53,6 +55,8 @@ def keep_fallback(
         tasks.start(forget(linkedid), "forget_served")
 
     switchboard.served_elsewhere.forget = forget_soon
+    if settings.asterisk.fallback.queue is None:
+        return None
     fallback = Fallback(queues, dispatcher.state)
     dispatcher.add_listener(fallback.hear)
     switchboard.on_live_channels = fallback.connected
@@ -100,6 +104,13 @@ async def look_after_calls(
         if fallback is not None and admission.shed.total() != shed and admission.obstacle is None:
             shed = admission.shed.total()
             fallback.connected()
+
+
+async def mend_prompts(prompts: PromptLibrary, wanted: Callable[[], Iterable[PromptRef]]) -> None:
+    """Until the synthesiser is there again: prompts that were replaced by a recording get their own words."""
+    while prompts.trouble is not None:
+        await asyncio.sleep(MEND_PROMPTS.total_seconds())
+        await prompts.prepare_or_stand_in(wanted())
 
 
 def allow_many_sockets() -> None:

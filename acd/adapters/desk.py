@@ -136,7 +136,12 @@ class TicketingDesk(Desk):
             return self._to_qualify(wish)
         kind = ticketing.DispositionKind.LINKED if link_to else ticketing.DispositionKind.NEW
         return ticketing.Disposition(
-            kind=kind, title=self._title(wish), note=wish.note, code=wish.code, link_to=link_to
+            kind=kind,
+            title=self._title(wish),
+            note=wish.note,
+            code=wish.code,
+            link_to=link_to,
+            one_of_several=wish.agent_id if wish.call.handovers else "",
         )
 
     def _to_qualify(self, wish: CommitTicket) -> ticketing.Disposition:
@@ -177,7 +182,7 @@ class TicketingDesk(Desk):
             talk_ended_at=call.talk_ended_at,
             ended_at=call.ended_at,
             wrap_up_ended_at=wish.wrap_up_ended_at if wish else None,
-            agent_id=call.agent_id,
+            agent_id=wish.agent_id if wish else call.agent_id,
             wrap_up_code=(wish.code or None) if wish else None,
             note=(wish.note or None) if wish else None,
             termination_result=termination.result if termination else None,

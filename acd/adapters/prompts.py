@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import shutil
 import signal
 import tempfile
 from collections import OrderedDict
@@ -87,6 +88,7 @@ class PromptLibrary(Prompts):
         engine: Sequence[str] = ESPEAK,
         deadline: timedelta = timedelta(seconds=30),
         at_once: int = 2,
+        stand_ins: Path | None = None,
         most_kept: int = MOST_KEPT,
     ) -> None:
         self._cache_dir = cache_dir.absolute()
@@ -96,7 +98,9 @@ class PromptLibrary(Prompts):
         self._recordings_dir = recordings_dir
         self._voices: dict[str, Voice] = {str(language): voice for language, voice in voices.items()}
         self._engine = tuple(engine)
+        self._stand_ins = stand_ins
         self._deadline = deadline
+        self.trouble: str | None = None  # why prompts are replaced by the recorded stand-in
         self._slots = asyncio.Semaphore(at_once)
         self._making: dict[str, asyncio.Lock] = {}
         self._paths: dict[PromptRef, str] = {}
@@ -188,6 +192,42 @@ class PromptLibrary(Prompts):
             others = f" ({len(failures) - 1} more failed)" if len(failures) > 1 else ""
             raise PromptError(f"{failures[0]}{others}")
         return found
+
+    async def prepare_or_stand_in(self, prompts: Iterable[PromptRef]) -> None:
+        """As `prepare`, but what cannot be made is replaced by the recording that is shipped for its language, so that
+        a caller hears to hold the line and reaches a person. `trouble` says so. Raises PromptError only for a language
+        without such a recording."""
+        wanted = tuple(prompts)
+        try:
+            await self.prepare(wanted)
+        except PromptError as error:
+            self.trouble = f"prompts are replaced by a recording: {error}"
+            log.warning("prompts_replaced", error=str(error))
+            for ref in wanted:
+                if ref not in self._paths and not ref.pieces:
+                    self._paths[ref] = await asyncio.to_thread(self._stand_in, ref.language, error)
+        else:
+            self.trouble = None
+
+    def troubles(self) -> list[str]:
+        return [] if self.trouble is None else [self.trouble]
+
+    def _stand_in(self, language: str, error: PromptError) -> str:
+        """Beside the other prompts, where Asterisk finds it: a WAV of 8 kHz, which needs no tool to be played."""
+        source = None if self._stand_ins is None else self._stand_ins / language / "stand-in.wav"
+        if source is None or not source.is_file():
+            raise error
+        path = self._cache_dir / f"stand-in-{language}"
+        try:
+            self._cache_dir.mkdir(parents=True, exist_ok=True)
+            self._cache_dir.chmod(0o755)
+            copy = path.with_suffix(".wav")
+            if not copy.is_file():
+                shutil.copyfile(source, copy)
+                copy.chmod(0o644)
+        except OSError as failure:
+            raise PromptError(f"{self._cache_dir}: cannot keep prompts there: {failure.strerror}") from failure
+        return str(path)
 
     async def render(self, text: str, language: str) -> str:
         """The sound of `text`, synthesised unless it was before; path without extension. Raises PromptError."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
 from acd.domain import commands as cmd
@@ -148,6 +148,18 @@ def report_ticket(turn: Turn, command: cmd.ReportTicket) -> None:
 
 
 def _finish_wrap_up(turn: Turn, agent: Agent, *, by_agent: bool, said: cmd.EndWrapUp | None = None) -> None:
+    finish_wrap_up(turn, agent, by_agent=by_agent, said=said, then=_next_state)
+
+
+def finish_wrap_up(
+    turn: Turn,
+    agent: Agent,
+    *,
+    by_agent: bool,
+    said: cmd.EndWrapUp | None = None,
+    then: Callable[[Turn, Agent], None],
+) -> None:
+    """`then`: what the agent does next."""
     if agent.call_id is None or agent.since is None:
         return
     call = turn.state.calls[agent.call_id]
@@ -162,7 +174,7 @@ def _finish_wrap_up(turn: Turn, agent: Agent, *, by_agent: bool, said: cmd.EndWr
         )
     )
     turn.wish(fx.CancelTimer(key=wrap_up_timer(agent.agent_id)))
-    _next_state(turn, agent)  # before the ticket: the next caller need not wait for the desk
+    then(turn, agent)  # before the ticket: the next caller need not wait for the desk
     word: cmd.EndWrapUp | Draft = said or agent.draft or Draft()
     turn.wish(
         fx.CommitTicket(

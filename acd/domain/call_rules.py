@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -16,7 +16,7 @@ from acd.domain.arrangement import Arrangement
 from acd.domain.assignment import bench, match_agent, match_call, settle_reservation, watch_offer
 from acd.domain.call import Call, CallStage, Reason, Result, Termination
 from acd.domain.consultation import arrange, end_consult
-from acd.domain.ids import AgentId, QueueName, reservation_id_of
+from acd.domain.ids import AgentId, QueueName, ReservationId, reservation_id_of
 from acd.domain.offer_rules import withdraw_offer
 from acd.domain.offers import awaits_acceptance
 from acd.domain.phone_rules import be_ready
@@ -153,17 +153,36 @@ def report_ring_failed(turn: Turn, command: cmd.ReportRingFailed) -> None:
     call = turn.state.reserved_call(command.call_id, command.reservation_id)
     if call is None or call.agent_id is None:
         return
+    _rescind(turn, call, command.reservation_id, call.agent_id, command.cause)
+    _give_up_ringing(turn, call, call.agent_id, command.cause)
+
+
+def _rescind(turn: Turn, call: Call, reservation_id: ReservationId, agent_id: AgentId, cause: str) -> None:
     turn.happened(
         ev.ReservationRescinded(
             at=turn.now,
             call_id=call.call_id,
             queue=QueueName(call.queue or ""),
-            reservation_id=command.reservation_id,
-            agent_id=call.agent_id,
-            cause=command.cause,
+            reservation_id=reservation_id,
+            agent_id=agent_id,
+            cause=cause,
         )
     )
-    _give_up_ringing(turn, call, call.agent_id, command.cause)
+
+
+def take_back_offer(turn: Turn, call: Call, then: Callable[[], None]) -> None:
+    """The agent talks to somebody else: the call goes back to its place. `then`: what becomes of the agent, who is not
+    offered a call in between."""
+    if call.reservation_id is None or call.agent_id is None:
+        return
+    _rescind(turn, call, call.reservation_id, call.agent_id, NotReadyReason.PHONE_BUSY)
+    settle_reservation(turn, call.reservation_id)
+    turn.wish(fx.StopRinging(call_id=call.call_id, reservation_id=call.reservation_id))
+    then()
+    if turn.state.pool.has_item(call.call_id):
+        progress(turn, call.call_id)
+    if turn.state.pool.has_item(call.call_id):
+        match_call(turn, call.call_id)
 
 
 def reject_reservation(turn: Turn, command: cmd.RejectReservation) -> None:

@@ -9,10 +9,11 @@ from msgspec.structs import replace
 from acd.domain import commands as cmd
 from acd.domain import effects as fx
 from acd.domain import events as ev
-from acd.domain.agent import BUSY_STATES, AfterCall, Agent, AgentState
+from acd.domain.agent import AfterCall, Agent, AgentState
+from acd.domain.agent_rules import finish_wrap_up
 from acd.domain.assignment import match_agent
 from acd.domain.call import Call, CallStage, Reason, Result, Termination
-from acd.domain.call_rules import cancel_reservation
+from acd.domain.call_rules import cancel_reservation, take_back_offer
 from acd.domain.ids import AgentId, QueueName, reservation_id_of
 from acd.domain.turn import Rule, Turn
 from acd.domain.waiting_rules import forget_steps
@@ -49,16 +50,16 @@ def account_for_call(turn: Turn, command: cmd.AccountForCall) -> None:
 
 
 def adopt_served_talk(turn: Turn, command: cmd.AdoptServedTalk) -> None:
-    """Nobody is offered a second call while they talk. What cannot be carried on (an agent or queue removed, an agent
-    who is busy as far as the state knows) stays as it is."""
+    """Nobody is offered a second call while they talk: a wrap-up is over with it, a call that rings goes back to its
+    place. What cannot be carried on (an agent or queue removed, an agent in another talk) stays as it is."""
     known = turn.state.calls.get(command.call.call_id)
     if known is not None and known.stage in _KNOWN_BETTER:
         return
     freed = _leave(turn, known)
     call = _with_what_is_known(turn, command.call, known)
     agent = turn.state.agents.get(call.agent_id) if call.agent_id else None
-    if agent is not None and agent.state not in BUSY_STATES and call.queue in turn.state.queues:
-        _adopt(turn, call, agent)
+    if agent is not None and agent.state is not AgentState.TALKING and call.queue in turn.state.queues:
+        _make_free_and_adopt(turn, call, agent)
     elif known is not None and known.stage in {CallStage.WAITING, CallStage.RESERVED}:
         turn.happened(ev.CallDetached(at=turn.now, call_id=call.call_id))
         if known.stage is CallStage.RESERVED and known.reservation_id is not None and known.agent_id is not None:
@@ -76,6 +77,16 @@ def adopt_served_talk(turn: Turn, command: cmd.AdoptServedTalk) -> None:
         match_agent(turn, freed)
 
 
+def _make_free_and_adopt(turn: Turn, call: Call, agent: Agent) -> None:
+    other = turn.state.calls.get(agent.call_id) if agent.call_id else None
+    if agent.state is AgentState.WRAP_UP:
+        finish_wrap_up(turn, agent, by_agent=False, then=lambda turn, agent: _adopt(turn, call, agent))
+    elif agent.state is AgentState.RESERVED and other is not None:
+        take_back_offer(turn, other, lambda: _adopt(turn, call, agent))
+    else:
+        _adopt(turn, call, agent)
+
+
 def _adopt(turn: Turn, call: Call, agent: Agent) -> None:
     call = replace(
         call,
@@ -86,7 +97,7 @@ def _adopt(turn: Turn, call: Call, agent: Agent) -> None:
         ended_at=None,
         changed_at=turn.now,
     )
-    after_call = AfterCall(AgentState.LOGGED_OUT) if agent.state is AgentState.LOGGED_OUT else None
+    after_call = AfterCall(AgentState.LOGGED_OUT) if agent.state is AgentState.LOGGED_OUT else agent.after_call
     turn.happened(
         ev.TalkAdopted(
             at=turn.now,

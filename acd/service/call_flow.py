@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from acd.domain import commands as cmd
 from acd.domain.agent import NotReadyReason
 from acd.domain.arrangement import Arrangement, arrangement_of
-from acd.domain.call import Call, CallStage, Reason
+from acd.domain.call import Call, CallStage, Reason, Result, Termination
 from acd.domain.effects import RingAgent, TurnAway
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId, call_id_of
 from acd.domain.priorities import Attributes, attributes_asked_for
@@ -84,19 +84,22 @@ async def _known_before() -> None:
 
 async def adopt_talk(
     services: FlowServices, linkedid: str, agent_id: AgentId | None = None, mode: TalkMode = TalkMode.TALKING
-) -> None:
+) -> Call | None:
     """Know again a talk that began before this service did, if the desk has its call. `agent_id`: who talks, as the
-    switch says; without it who the desk says."""
+    switch says; without it who the desk says. Returns a call that the engine would not adopt: its agent is busy with
+    another one by now, or gone."""
     known = services.state.calls.get(call_id_of(linkedid))
     if known is not None:
         if agent_id is not None and known.stage is CallStage.DETACHED:
             services.submit(cmd.AdoptTalk(call=replace(known, agent_id=agent_id)))
-        return
+        return None
     call = await call_under_way(services, linkedid)
-    if call is not None:
-        held_by = HeldBy.SCREEN if mode is TalkMode.HELD else ""
-        found = replace(call, agent_id=agent_id or call.agent_id, talk_mode=mode, held_by=held_by)
-        services.submit(cmd.AdoptTalk(call=found))
+    if call is None:
+        return None
+    held_by = HeldBy.SCREEN if mode is TalkMode.HELD else ""
+    found = replace(call, agent_id=agent_id or call.agent_id, talk_mode=mode, held_by=held_by)
+    services.submit(cmd.AdoptTalk(call=found))
+    return found if found.call_id not in services.state.calls else None
 
 
 class CallFlow:
@@ -133,7 +136,10 @@ class CallFlow:
                 return
         has_talked = self._facts.was_answered and self._facts.stage != Stage.TRANSFERRED
         if has_talked or self._facts.stage == Stage.TALKING:
-            await adopt_talk(self._services, self.linkedid)
+            over = await adopt_talk(self._services, self.linkedid)
+            if over is not None and has_talked:
+                await self._settle_talk(over)
+                return
             self._start(route)
             await self._end_after_talk()
             return
@@ -412,6 +418,19 @@ class CallFlow:
         log.debug("ring_ended", status=status, **reservation)
         return None
 
+    async def _settle_talk(self, call: Call) -> None:
+        """A talk ended while no service looked on, and its agent has the next one already: it is written down."""
+        now = self._services.clock.now()
+        ended = replace(
+            call,
+            answered_at=call.answered_at or now,
+            talk_ended_at=call.talk_ended_at or now,
+            ended_at=now,
+            termination=Termination(Result.ANSWERED, Reason.AGENT_HUNG_UP),
+        )
+        self._services.submit(cmd.SettleCall(call=ended))
+        await self._channel.finish()
+
     # after the talk ------------------------------------------------------------------------------------------
 
     async def _part(self) -> None:
@@ -473,8 +492,18 @@ class CallFlow:
         if call is not None and call.reservation_id is not None:
             self._services.submit(cmd.ReportAnswer(call_id=self.call_id, reservation_id=call.reservation_id))
             self._services.submit(cmd.ReportTalkEnded(call_id=self.call_id, reservation_id=call.reservation_id))
+        elif call is not None and not call.is_answered:
+            self._account_for(call)
         self._services.submit(cmd.EndCall(call_id=self.call_id, reason=Reason.AGENT_HUNG_UP))
         await self._channel.finish()
+
+    def _account_for(self, call: Call) -> None:
+        """It rang when the service was lost, and nobody but the switch knows that it was answered, and by whom."""
+        now, agents = self._services.clock.now(), self._services.state.agents.values()
+        by = next((agent.agent_id for agent in agents if agent.profile.extension == self._facts.answered_by), None)
+        if by is not None:
+            over = replace(call, agent_id=by, answered_at=now - self._facts.talk_time, ended_at=now)
+            self._services.submit(cmd.AccountForCall(call=over))
 
     def _state_of(self, place: cmd.EnqueueCall) -> dict[str, str]:
         """What another process needs to put this caller back in the same place."""

@@ -8,6 +8,7 @@ told by the switch as `FallbackCall` and accounted for by `ServedElsewhere`.
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 
@@ -17,7 +18,7 @@ from msgspec.structs import replace
 from acd.domain import commands as cmd
 from acd.domain import events as ev
 from acd.domain.agent import AgentProfile, AgentState
-from acd.domain.call import Call
+from acd.domain.call import Call, CallStage
 from acd.domain.ids import AgentId, QueueName, call_id_of
 from acd.domain.queue import QueuePolicy
 from acd.domain.state import State
@@ -30,6 +31,7 @@ log = structlog.get_logger(__name__)
 
 GATHER = timedelta(seconds=0.5)  # agents come in crowds: one look at all of them
 RETRY = timedelta(seconds=5)
+MOST_REMEMBERED = 10_000
 LOOKUP_LIMIT = timedelta(seconds=3)
 
 _AT_WORK = frozenset({AgentState.READY, AgentState.RESERVED, AgentState.TALKING, AgentState.WRAP_UP})
@@ -152,16 +154,23 @@ class ServedElsewhere:
         self._tasks = tasks
         self._submit = submit
         self.forget: Callable[[str], None] = lambda linkedid: None
-        self._adopted: set[str] = set()  # Linkedids whose talk goes on; their account is written when it ends
+        self._talking: set[str] = set()  # Linkedids whose account may be kept when they end
+        self._talked: OrderedDict[str, None] = OrderedDict()  # those that have ended in our own hands, the latest
 
     def take(self, fact: FallbackCall) -> None:
         """A talk is adopted at once, before anybody is offered to its agent. A call that is over and of which nothing
         is known is looked up first."""
         call = self._call_of(fact)
         is_known = call.call_id in self._state.calls
+        if fact.ended_at is not None and fact.linkedid in self._talked:
+            self.forget(fact.linkedid)  # it has ended in our own hands
+            return
         if fact.ended_at is None:
             self._submit(cmd.AdoptServedTalk(call=call))
-            self._adopted.add(fact.linkedid)
+            known = self._state.calls.get(call.call_id)
+            if known is None or known.stage is not CallStage.TALKING:
+                return  # not adopted: accounted for when it is over
+            self._talking.add(fact.linkedid)
             if not is_known:
                 self._tasks.start(self._identify(call), "identify_served_caller")
             return
@@ -172,10 +181,21 @@ class ServedElsewhere:
             self._tasks.start(self._account_for(call), "account_for_call")
 
     def caller_gone(self, linkedid: str) -> None:
-        """A talk that was adopted has ended in our own hands."""
-        if linkedid in self._adopted:
-            self._adopted.discard(linkedid)
+        """A talk that we know has ended in our own hands: what the switch kept of it is not needed."""
+        if linkedid in self._talking:
+            self._talking.discard(linkedid)
+            self._talked[linkedid] = None
+            while len(self._talked) > MOST_REMEMBERED:
+                self._talked.popitem(last=False)
             self.forget(linkedid)
+
+    def answered(self, linkedid: str) -> None:
+        """An agent talks to this caller, as the switch has told."""
+        self._talking.add(linkedid)
+
+    def alive(self, linkedids: frozenset[str]) -> None:
+        """Nothing else lives in the switch."""
+        self._talking &= linkedids
 
     def _call_of(self, fact: FallbackCall) -> Call:
         return Call(

@@ -102,6 +102,8 @@ class ChannelFacts:
     reservation: str = ""
     agent: str = ""
     was_answered: bool = False  # an agent spoke to this caller while no service looked on
+    answered_by: str = ""  # that agent's extension
+    talk_time: timedelta = timedelta()
     extension: str = ""  # of a leg at the desk: the phone it belongs to, "" for one outside
 
 
@@ -305,8 +307,9 @@ class LegHeld:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FallbackCall:
-    """A caller of the switch's own fallback queue: nobody answered yet and gone, talking, or over. Told after each
-    (re)connection, those that are over before `LiveChannels`, those who talk after it."""
+    """A caller of the switch's own fallback queue (gone unanswered, talking, or over), or one who hung up in a talk and
+    for whom `forget` was not called yet. Told after each (re)connection, those that are over before `LiveChannels`,
+    those who talk after it."""
 
     linkedid: str
     called_number: str
@@ -366,6 +369,11 @@ TelephonyFact = (
 
 class Telephony(ABC):
     """What is asked of the switch besides the callers' own channels, and what it tells."""
+
+    @property
+    @abstractmethod
+    def is_listening(self) -> bool:
+        """Whether facts are told now; else `LiveChannels` and `FallbackCall` tell afterwards what has happened."""
 
     @abstractmethod
     def listen(self, hear: Callable[[TelephonyFact], None]) -> None:

@@ -81,8 +81,8 @@ class Switchboard:
         flow = self._flows[call_id] = CallFlow(channel, self._services)
         try:
             await flow.run()
-        except CallerHungUpError:
-            self._submit_of(flow, cmd.EndCall(call_id=call_id, reason=Reason.CALLER_HUNG_UP))
+        except CallerHungUpError as gone:
+            self._submit_of(flow, self._end_of(call_id, gone))
         except ControlLostError:
             self._submit_of(flow, cmd.ReportControlLost(call_id=call_id))
         except Exception:
@@ -92,6 +92,15 @@ class Switchboard:
         finally:
             if self._flows.get(call_id) is flow:
                 del self._flows[call_id]
+
+    def _end_of(self, call_id: CallId, gone: CallerHungUpError) -> cmd.Command:
+        """While the switch tells nothing, a phone that rang may have been answered: it will say so afterwards, and
+        whether the caller is gone."""
+        call = self._services.state.calls.get(call_id)
+        is_ringing = call is not None and call.stage is CallStage.RESERVED
+        if is_ringing and not gone.after_talk and not self._services.telephony.is_listening:
+            return cmd.ReportControlLost(call_id=call_id)
+        return cmd.EndCall(call_id=call_id, reason=Reason.CALLER_HUNG_UP)
 
     def _is_new(self, channel: CallerChannel) -> bool:
         """Nobody who was inside before is turned away."""
@@ -183,6 +192,7 @@ class Switchboard:
             case LegAnswered(linkedid, extension):
                 if call := self._reserved_for(linkedid, extension):
                     self._services.submit(cmd.ReportAnswer(call_id=call[0], reservation_id=call[1]))
+                    self.served_elsewhere.answered(linkedid)
                     if flow := self._flows.get(call[0]):
                         flow.heard_answer()
                 elif consult := self._consult_of(linkedid, extension):
@@ -221,6 +231,7 @@ class Switchboard:
                 self.reconciliation.looked(linkedids | controlled, talking, observed_at)
                 self._services.submit(cmd.Reconcile(live_linkedids=linkedids | controlled, observed_at=observed_at))
                 self._services.tasks.start(self._settle(linkedids | controlled), "settle_calls")
+                self.served_elsewhere.alive(linkedids)
                 self.on_live_channels()
 
     def _leg_gone(self, linkedid: str, extension: str) -> None:

@@ -118,6 +118,10 @@ class FakeDeskWriter(DeskWriter):
     async def unlink(self, number: TicketNumber, interaction_id: InteractionId) -> None:
         self._tables.links.pop((interaction_id, number), None)
 
+    async def has_message_like(self, number: TicketNumber, message: Message) -> bool:
+        wanted = (number, message.kind, message.author, message.linkedid, message.body)
+        return any((of, m.kind, m.author, m.linkedid, m.body) == wanted for of, m in self._tables.messages)
+
     async def add_message(self, number: TicketNumber, message: Message) -> None:
         self._tables.messages += ((number, message),)
 

@@ -116,6 +116,10 @@ class FakeTelephony(Telephony):
 
     # the port
 
+    @property
+    def is_listening(self) -> bool:
+        return not self.is_down
+
     def listen(self, hear: Callable[[TelephonyFact], None]) -> None:
         self.hear = hear
 
@@ -245,6 +249,8 @@ class FakeChannel(CallerChannel):
         self.is_answered |= after_talk
         self._lose_control(because_hung_up=True)
         self.leg = None
+        if self._offer_limit is not None:
+            self._offer_limit.cancel()
         if self.switch is not None and (leg := self.switch.legs.of(self)):
             leg.partner = None
             self.switch.legs.hang_up(leg.handle)

@@ -41,7 +41,11 @@ class Relay:
             link.transport.abort()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
+        try:
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
+        except OSError:
+            writer.transport.abort()  # nobody listens there now
+            return
         self._links |= {writer, far_writer}
         self._group.create_task(self._pump(reader, far_writer))
         self._group.create_task(self._pump(far_reader, writer))

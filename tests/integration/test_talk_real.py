@@ -188,6 +188,11 @@ async def test_hold_consult_swap_conference_and_hand_over(house: House) -> None:
         await t.caller.ended(PATIENCE)
         again = await t.bruno.wraps_up(note="Done.", code="solved")
         assert again.data["number"] == committed.data["number"]
+        ticket = await house.desk.find_ticket(again.data["number"])
+        assert ticket is not None
+        words = [message.body for message in await house.desk.messages(ticket.number)]
+        assert words[0].startswith("Two tries.")
+        assert words[1:] == ["Done."]
         await house.is_quiet()
 
 

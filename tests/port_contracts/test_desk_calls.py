@@ -67,6 +67,16 @@ async def test_committing_again_changes_nothing(desk: Desk, jeanne: Contact) -> 
     assert ticket is not None and ticket.booked_time == timedelta(seconds=120)
 
 
+async def test_each_agents_note_of_a_call_in_several_hands_is_kept_once(desk: Desk, jeanne: Contact) -> None:
+    first = await committed(desk, answered(contact=jeanne), replace(NEW, one_of_several="agent_alice"))
+    next_one = replace(NEW, note="The tray was it.", one_of_several="agent_bob")
+    for _ in range(2):  # a commit that comes again adds nothing
+        assert await committed(desk, answered(contact=jeanne), next_one) == first
+    words = [(message.kind, message.author) for message in await desk.messages(first.number)]
+    assert words[1:] == [(MessageKind.NOTE, "agent_bob")]
+    assert len(await desk.tickets(TicketFilter())) == 1
+
+
 async def test_an_answered_call_is_unsettled_until_somebody_said_what_becomes_of_it(
     desk: Desk, jeanne: Contact
 ) -> None:

@@ -348,3 +348,15 @@ async def _is_taken(switch: Switch, agent: AgentPhone) -> None:
         await agent.answers()
         await agent.hangs_up()
         assert await status is DialStatus.ANSWERED
+
+
+def listens(switch: Switch) -> bool:
+    return switch.telephony.is_listening
+
+
+async def test_whether_it_is_told_of_anything_now_is_known(switch: Switch) -> None:
+    assert listens(switch)
+    await switch.goes_away()
+    assert not listens(switch)
+    await switch.connects()
+    assert listens(switch)

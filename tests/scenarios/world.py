@@ -87,6 +87,7 @@ class World:
         self.telephony.legs.at_desk = self._at_desk
         self.shelf = FakeShelf()
         self.store = MemoryRecordingStore()
+        self.segments = MemorySegmentStore()
         self.recorder = FakeRecorder(self.shelf, self.clock.now())
         self.heard: list[tuple[str, RecordingId]] = []
         self.records = build_records(
@@ -94,7 +95,7 @@ class World:
             RecordPorts(
                 clock=self.clock,
                 tasks=tasks,
-                segments=MemorySegmentStore(),
+                segments=self.segments,
                 store=self.store,
                 shelf=self.shelf,
                 recorder=self.recorder,

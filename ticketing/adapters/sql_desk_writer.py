@@ -116,6 +116,16 @@ class SqlDeskWriter(DeskWriter):
         )
         await self._connection.execute(statement)
 
+    async def has_message_like(self, number: TicketNumber, message: Message) -> bool:
+        like = select(messages.c.id).where(
+            messages.c.ticket_serial == serial_of_number(number),
+            messages.c.kind == message.kind.value,
+            messages.c.author == message.author,
+            messages.c.linkedid == message.linkedid,
+            messages.c.body == message.body,
+        )
+        return (await self._connection.execute(like.limit(1))).first() is not None
+
     async def add_message(self, number: TicketNumber, message: Message) -> None:
         row = {
             "ticket_serial": serial_of_number(number),

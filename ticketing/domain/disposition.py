@@ -40,6 +40,7 @@ class Disposition(Struct, frozen=True, kw_only=True):
     contact_id: ContactId | None = None
     service: str = ""
     category: str = ""
+    one_of_several: str = ""  # the agent whose words these are, where the call had several: each one's note is kept
 
 
 def check_disposition(disposition: Disposition) -> Disposition:

@@ -1,8 +1,9 @@
 """Committing a call: exactly one disposition per interaction, and the ticket that follows from it.
 
 The first commit claims the interaction in the same statement that merges its facts, so two at once cannot both open a
-ticket. A commit that comes again changes nothing and returns what is there, with one exception: after TO_QUALIFY
-(the wrap-up ran out) a definite word still counts, and moves the call to where it belongs.
+ticket. A commit that comes again changes nothing and returns what is there, with two exceptions: after TO_QUALIFY
+(the wrap-up ran out) a definite word still counts, and moves the call to where it belongs; and of a call that went
+through several hands each agent's note is added.
 """
 
 from __future__ import annotations
@@ -46,7 +47,24 @@ async def commit_call(
     if was_provisional and disposition.kind is not DispositionKind.TO_QUALIFY:
         await writer.set_disposition(interaction.id, disposition.kind)
         return await _qualify(writer, interaction, links[-1], disposition, now)
+    if links and disposition.one_of_several and disposition.note:
+        await _add_words(writer, interaction, links[-1].number, disposition, now)
     return links[-1] if links else None
+
+
+async def _add_words(
+    writer: DeskWriter, interaction: Interaction, number: TicketNumber, disposition: Disposition, now: datetime
+) -> None:
+    """Of the next agent of a call that was handed on; once."""
+    note = Message(
+        kind=MessageKind.NOTE,
+        author=disposition.one_of_several,
+        body=disposition.note,
+        at=now,
+        linkedid=interaction.linkedid,
+    )
+    if not await writer.has_message_like(number, note):
+        await writer.add_message(number, note)
 
 
 async def _dispose(

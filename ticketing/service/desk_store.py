@@ -77,6 +77,10 @@ class DeskWriter(ABC):
     async def unlink(self, number: TicketNumber, interaction_id: InteractionId) -> None: ...
 
     @abstractmethod
+    async def has_message_like(self, number: TicketNumber, message: Message) -> bool:
+        """One of the same kind, author and call with the same words."""
+
+    @abstractmethod
     async def add_message(self, number: TicketNumber, message: Message) -> None: ...
 
     @abstractmethod

@@ -320,6 +320,8 @@ def channel_facts(session: AgiSession) -> ChannelFacts:
         reservation=said["reservation"],
         agent=said["agent"],
         was_answered=said["dial_status"] == "ANSWER",
+        answered_by=extension_of(said["dialled"]) or "",
+        talk_time=timedelta(seconds=int(said["answered_time"])) if said["answered_time"].isdecimal() else timedelta(),
         extension=extension_of(environment.get("agi_channel", "")) or "",
     )
 

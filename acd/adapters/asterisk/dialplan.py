@@ -31,6 +31,7 @@ AGI_ARGUMENTS: tuple[tuple[str, str], ...] = (
     ("agent", "${GUICHET_AGENT}"),
     ("dial_status", "${DIALSTATUS}"),
     ("answered_time", "${ANSWEREDTIME}"),
+    ("dialled", "${DIALEDPEERNAME}"),
 )
 
 STAGE = "GUICHET_STAGE"

@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-_MEMBER = re.compile(r"^PJSIP/agent-([0-9]{2,8})$")
+_MEMBER = re.compile(r"^PJSIP/agent-([0-9]{2,8})(?:-[0-9a-f]+)?$")  # an interface, or a channel of it
 _FIELDS = 6  # queue, queued at, started at, joined at, called number, caller's number
 
 

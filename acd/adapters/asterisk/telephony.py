@@ -58,6 +58,10 @@ class AsteriskTelephony(Telephony):
     def link(self) -> AmiLink:
         return self._link
 
+    @property
+    def is_listening(self) -> bool:
+        return self._link.events_session.is_ready
+
     def listen(self, hear: Callable[[TelephonyFact], None]) -> None:
         self._hear = hear
 

@@ -36,7 +36,7 @@ export function TalkControls({ call, agent, now, order, draft }) {
   const isHeld = call.talk_mode === "held";
   const isAnswered = call.consult && call.consult.stage !== "ringing";
   return html`
-    <section class="card talk" aria-label="What to do with this call">
+    <section class="card talk" aria-label="Talk">
       <p role="status" aria-live="polite">${situation(call)} ${situation(call) && html`<${Clock} since=${call.mode_since} now=${now} />`}
         ${call.is_muted && html` <span class="badge warn">You are muted</span>`}</p>
       <div class="controls">
@@ -112,7 +112,7 @@ function Keys({ order }) {
 export function Handovers({ handovers }) {
   if (!handovers || handovers.length === 0) return null;
   return html`
-    <section class="card" aria-label="Who had this call before">
+    <section class="card" aria-label="Before you">
       <h2>Before you</h2>
       <ul class="rows">${handovers.map((handover) => html`<li key=${handover.ended_at}>
         <span><strong>${handover.agent_name}</strong> <span class="muted">${HANDED[handover.to] ?? ""} ${handover.to_name}</span></span>
@@ -127,7 +127,7 @@ export function WaitingCalls({ order }) {
   const [calls, setCalls] = useState(null);
   const look = () => request("GET", "agents/me/targets").then((targets) => setCalls(targets.waiting), () => setCalls([]));
   return html`
-    <section class="card" aria-label="Waiting calls">
+    <section class="card" aria-label="Taken by hand">
       <div class="controls"><button type="button" name="look" onClick=${look}>Calls that may be taken by hand</button></div>
       ${calls !== null && (calls.length === 0
         ? html`<p class="muted">None waits.</p>`

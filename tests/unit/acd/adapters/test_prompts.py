@@ -367,6 +367,50 @@ async def test_an_engine_that_fails_leaves_the_value_out(tmp_path: Path) -> None
     assert library.sounds_of([_with_value("midi")]) == []
 
 
+# --- without a synthesiser ------------------------------------------------------------------------------------
+
+STAND_INS = Path(__file__).parents[4] / "config/prompts"
+
+
+@pytest.mark.parametrize("engine", [("no-such-synthesiser",), ("false",)], ids=["missing", "failing"])
+async def test_a_recording_stands_in_for_what_cannot_be_made(tmp_path: Path, engine: tuple[str, ...]) -> None:
+    library = PromptLibrary(tmp_path / "cache", voices=VOICES, engine=engine, stand_ins=STAND_INS)
+    prompts = [PromptRef("fr", FRENCH), PromptRef("en", ENGLISH), PromptRef("fr", "Autre chose.")]
+    await library.prepare_or_stand_in(prompts)
+    assert library.trouble is not None
+    assert engine[0] in library.trouble
+    french, english, other = library.sounds_of(prompts)
+    assert french == other != english
+    for sound in (french, english):
+        with wave.open(f"{sound}.wav") as said:
+            assert (said.getframerate(), said.getnchannels(), said.getsampwidth()) == (8000, 1, 2)
+            assert said.getnframes() > 8000
+        assert stat.S_IMODE(Path(f"{sound}.wav").stat().st_mode) == 0o644  # noqa: ASYNC240
+
+
+async def test_prompts_get_their_own_words_once_the_synthesiser_is_back(tmp_path: Path) -> None:
+    """What was made before is not replaced, and what was replaced is made."""
+    cache, prompts = tmp_path / "cache", [PromptRef("fr", FRENCH), PromptRef("en", ENGLISH)]
+    before = PromptLibrary(cache, voices=VOICES)
+    kept = await before.render(FRENCH, "fr")
+    library = PromptLibrary(cache, voices=VOICES, stand_ins=STAND_INS)
+    real, library._engine = library._engine, ("no-such-synthesiser", *ESPEAK[1:])
+    await library.prepare_or_stand_in(prompts)
+    assert library.troubles()
+    library._engine = real
+    await library.prepare_or_stand_in(prompts)
+    assert library.troubles() == []
+    french, english = library.sounds_of(prompts)
+    assert french == kept
+    assert "stand-in" not in english
+
+
+async def test_a_language_without_a_recording_is_an_error(tmp_path: Path) -> None:
+    library = PromptLibrary(tmp_path, voices=VOICES, engine=("no-such-synthesiser",), stand_ins=tmp_path / "nothing")
+    with pytest.raises(PromptError, match="no-such-synthesiser"):
+        await library.prepare_or_stand_in([PromptRef("fr", FRENCH)])
+
+
 async def test_values_on_disk_are_bounded_and_made_again(tmp_path: Path) -> None:
     library = PromptLibrary(tmp_path, voices=VOICES, most_kept=2)
     prompts = [_with_value(words) for words in ("midi", "minuit", "une heure", "deux heures")]

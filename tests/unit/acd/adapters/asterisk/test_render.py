@@ -100,11 +100,12 @@ def test_where_the_dialplan_finds_the_service(host: str, advertised: str | None,
 # DIALSTATUS, PLAYBACKSTATUS and QUEUESTATUS are Asterisk's own words.
 OWN_VARIABLES = {
     *("GUICHET_DONE", "GUICHET_SEEN", "EPOCH", "GUICHET_LAST_SEEN", "GUICHET_MUSIC", "GUICHET_OVERLOAD", "DIALSTATUS"),
+    *("GUICHET_FALLBACK", "ANSWEREDTIME", "GUICHET_STAGE"),
     *("GUICHET_ROOM", "CONFBRIDGE_INFO(parties,${GUICHET_ROOM"),
 }
 OF_FALLBACK = {
     *("GUICHET_QUEUE", "GUICHET_QUEUED_AT", "GUICHET_QUEUED_AT:0:10", "GUICHET_PRIORITY", "GUICHET_RANK"),
-    *("GUICHET_WATCHED", "GUICHET_FALLBACK", "QUEUESTATUS:0:8"),
+    "QUEUESTATUS:0:8",
 }
 
 
@@ -116,13 +117,13 @@ def variables_in_expressions(text: str) -> set[str]:
 def test_only_the_services_own_variables_stand_in_expressions() -> None:
     text = rendered()["extensions_guichet.conf"]
     assert variables_in_expressions(text) == OWN_VARIABLES
-    assert "CALLERID" not in text.upper()
+    assert text.upper().count("CALLERID") == text.count("FILTER(+0-9,${CALLERID(num)})") == 1
 
 
 def test_a_callers_number_is_kept_in_fallback_but_never_read_as_an_expression() -> None:
     text = rendered({"fallback": {"without_service_seconds": 20, "queue": "support"}})["extensions_guichet.conf"]
     assert variables_in_expressions(text) == OWN_VARIABLES | OF_FALLBACK
-    assert text.upper().count("CALLERID") == text.count("FILTER(+0-9,${CALLERID(num)})") == 1
+    assert text.upper().count("CALLERID") == text.count("FILTER(+0-9,${CALLERID(num)})") == 2
     assert "Goto(guichet-fallback,s,1)" in text
 
 
