@@ -36,6 +36,7 @@ from acd.adapters.clock import LoopTimers, SystemClock
 from acd.adapters.control import control_socket
 from acd.adapters.desk import TicketingDesk
 from acd.adapters.lookups import open_lookups
+from acd.adapters.messages import MessageFolder
 from acd.adapters.prompts import PromptError, PromptLibrary
 from acd.adapters.store.audit import SqlAuditLog
 from acd.adapters.store.users import SqlUserDirectory
@@ -44,6 +45,7 @@ from acd.domain.commands import Command, ConfigureQueues, RegisterAgent, RemoveA
 from acd.domain.engine import Engine
 from acd.domain.metrics import QueueStatistics
 from acd.domain.outgoing import FarEnd
+from acd.integrations import open_integrations
 from acd.records import open_records
 from acd.reload import Reloader, lookup_services
 from acd.secrets import Secrets
@@ -60,7 +62,19 @@ from acd.service.memory import NO_PAST, Memory, Past, StateFold
 from acd.service.menu import MenuServices
 from acd.service.monitors import Monitors
 from acd.service.notices import Notices
-from acd.service.ports import Clock, Desk, Journal, Lookups, Prompts, Role, Telephony, Timers
+from acd.service.outgoing import Outgoing
+from acd.service.ports import (
+    Clock,
+    Desk,
+    Journal,
+    Lookups,
+    Messages,
+    Prompts,
+    Role,
+    Telephony,
+    TelephonyError,
+    Timers,
+)
 from acd.service.restore import check_past, journal_keeper, take_up
 from acd.service.screens import ScheduleFlush, Screens
 from acd.service.supervision import Supervision
@@ -91,6 +105,7 @@ class Ports:
     telephony: Telephony
     prompts: Prompts
     lookups: Lookups
+    messages: Messages
     hotline: Hotline
     journal: Journal
     schedule: ScheduleFlush
@@ -108,6 +123,7 @@ class Core:
     monitors: Monitors
     writer: DeskWriter
     ivr_figures: IvrFigures
+    far_end: Callable[[str, str], FarEnd | None]
     memory: Memory
     incidents: IncidentBoard
 
@@ -129,8 +145,8 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
         ports.hotline.incidents, ports.prompts, ports.clock, ports.tasks, site.settings.service.zone
     )
 
-    def far_end(number: str) -> FarEnd | None:
-        return live.site.outgoing.far_end(number, ports.desk.classify(number, "").e164)
+    def far_end(number: str, shown: str) -> FarEnd | None:
+        return live.site.outgoing.far_end(number, ports.desk.classify(number, "").e164, shown)
 
     switchboard = Switchboard(
         FlowServices(
@@ -159,7 +175,15 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
                     catalogue=live.catalogue,
                 ),
                 zone=site.settings.service.zone,
-                hand_over=HandOverServices(submit=dispatcher.submit, far_end=far_end),
+                hand_over=HandOverServices(
+                    order=dispatcher.order,
+                    far_end=far_end,
+                    classify=ports.desk.classify,
+                    state=engine.state,
+                    clock=ports.clock,
+                    zone=site.settings.service.zone,
+                    messages=ports.messages,
+                ),
             ),
             telephony=ports.telephony,
             tasks=ports.tasks,
@@ -185,6 +209,8 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
     dispatcher.carry_out(fx.RingAgent, switchboard.ring)
     dispatcher.carry_out(fx.TurnAway, switchboard.turn_away)
     dispatcher.carry_out(fx.StopRinging, switchboard.stop_ringing)
+    dispatcher.carry_out(fx.CallAgentFirst, switchboard.agent_first.call_agent)
+    dispatcher.carry_out(fx.Announce, switchboard.announce)
     dispatcher.carry_out(fx.ArrangeTalk, switchboard.arrange)
     dispatcher.carry_out(fx.MuteAgent, switchboard.mute)
     dispatcher.carry_out(fx.PlayDigits, switchboard.play_digits)
@@ -204,6 +230,7 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
         monitors=monitors,
         writer=writer,
         ivr_figures=ivr_figures,
+        far_end=far_end,
         memory=memory,
         incidents=incidents,
     )
@@ -261,6 +288,7 @@ async def open_guichet(
             ping_interval=settings.asterisk.ami.ping_seconds,
         )
         live = LiveSite(site)
+        messages = MessageFolder(settings.data_dir / "voicemail")
         core = build_core(
             live,
             Ports(
@@ -270,6 +298,7 @@ async def open_guichet(
                 telephony=telephony,
                 prompts=prompts,
                 lookups=lookups,
+                messages=messages,
                 hotline=hotline,
                 journal=journal,
                 schedule=_call_later,
@@ -288,6 +317,16 @@ async def open_guichet(
                 tasks=tasks,
             )
         )
+        await stack.enter_async_context(
+            open_integrations(
+                settings.integrations,
+                dispatcher=core.dispatcher,
+                database=database,
+                link=telephony.link,
+                clock=clock,
+                tasks=tasks,
+            )
+        )
         kept.begin(core.memory.picture, tasks)
         reloader = Reloader(live, read_settings or (lambda: settings), prompts, lookups, core.dispatcher.submit)
         await core.incidents.refresh()
@@ -299,7 +338,7 @@ async def open_guichet(
         await stack.enter_async_context(telephony.connected())
         await _find_asterisk(site, telephony)
         # Callers come in when it is known who talks already: nobody is offered a second call.
-        agi = await stack.enter_async_context(_agi_server(site, secrets, core))
+        agi = await stack.enter_async_context(_agi_server(site, secrets, core, telephony, tasks))
         metrics = Metrics()
         metrics.watch(core.screens)
         metrics.watch_menus(core.ivr_figures)
@@ -324,6 +363,12 @@ async def open_guichet(
                 screens=core.screens,
                 why_waiting=core.engine.why_waiting,
                 outlook=core.engine.outlook,
+                outgoing=Outgoing(
+                    state=core.engine.state,
+                    desk=call_desk(lambda: live.site, desk),
+                    far_end=core.far_end,
+                    message_file=messages.path_of,
+                ),
                 monitors=core.monitors,
                 supervision=Supervision(core.dispatcher, SqlAuditLog(database), clock, prompts, users),
                 users=users,
@@ -446,15 +491,27 @@ def call_desk(site: Callable[[], Site], desk: ticketing.Desk) -> TicketingDesk:
     )
 
 
-def _agi_server(site: Site, secrets: Secrets, core: Core) -> FastAgiServer:
+def _agi_server(
+    site: Site, secrets: Secrets, core: Core, telephony: Telephony, tasks: BackgroundTasks
+) -> FastAgiServer:
     asterisk = site.settings.asterisk
 
+    def stop_playing(linkedid: str) -> None:
+        tasks.start(_stopped(telephony, linkedid), "stop_playing")
+
     async def take(session: AgiSession) -> None:
-        channel = AgiCallerChannel(session, asterisk.music_class)
+        channel = AgiCallerChannel(session, asterisk.music_class, stop_playing)
         is_leg = session.script == dialplan.DESK_SCRIPT
         await (core.switchboard.take_leg(channel) if is_leg else core.switchboard.take_call(channel))
 
     return FastAgiServer(asterisk.fastagi.host, asterisk.fastagi.port, take, token=secrets.agi_token)
+
+
+async def _stopped(telephony: Telephony, linkedid: str) -> None:
+    try:
+        await telephony.stop_playing(linkedid)
+    except TelephonyError as error:
+        log.warning("sound_not_stopped", error=str(error))  # it plays to its end; the agent's phone rings after it
 
 
 @asynccontextmanager

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from acd.callback_settings import AnnounceSettings, CallbackSettings, PresentedNumber
 from acd.domain.people import OfferMode
 from acd.domain.queue import OverflowCause, PreferredBy, RecordingMode
 from acd.hotline_settings import SurveySettings
@@ -154,6 +156,10 @@ class QueueSettings(Section):
     reserve: ReserveSettings | None = None
     hours: Name | None = None  # of `calendars`
     overflow: tuple[OverflowSettings, ...] = ()
+    callback: CallbackSettings | None = None
+    announce: AnnounceSettings | None = None
+    ring_back_seconds: Seconds = timedelta(0)
+    caller_number: PresentedNumber | None = None
     pick_up: bool = False  # agents may take a waiting call by hand
     survey: SurveySettings | None = None  # after the talk
     recording: QueueRecordingSettings = QueueRecordingSettings()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from acd.callback_settings import AnnounceSettings, CallbackSettings
 from acd.domain.ids import QueueName, agent_id_of
 from acd.domain.people import PeopleRules, WrapUpCode, WrapUpPolicy
 from acd.domain.priorities import PriorityRule
@@ -16,6 +17,7 @@ from acd.domain.queue import (
     ReservePolicy,
     RoutingRules,
 )
+from acd.domain.work import AnnouncePolicy, CallbackPolicy
 from acd.people_settings import PeopleSettings, people_rules_of
 from acd.queue_settings import (
     OverflowSettings,
@@ -172,6 +174,10 @@ def policy_of(name: str, queue: QueueSettings, routing: RoutingSettings, calenda
         reserve=_reserve(queue.reserve) if queue.reserve else None,
         hours=calendars[queue.hours].hours if queue.hours else None,
         overflow=tuple(_overflow(rule) for rule in queue.overflow),
+        callback=_callback(queue.callback) if queue.callback else None,
+        announce=_announce(queue.announce) if queue.announce else None,
+        ring_back_time=queue.ring_back_seconds,
+        caller_number=queue.caller_number or "",
         pick_up=queue.pick_up,
         recording=RecordingPolicy(mode=queue.recording.mode, share=(queue.recording.share_percent or 0.0) / 100),
         wrap_up=WrapUpPolicy(
@@ -222,6 +228,22 @@ def _reserve(reserve: ReserveSettings) -> ReservePolicy:
         call_up_wait=reserve.call_up_wait_seconds,
         stand_down_waiting=reserve.stand_down_waiting,
     )
+
+
+def _callback(callback: CallbackSettings) -> CallbackPolicy:
+    return CallbackPolicy(
+        tries=callback.tries,
+        interval=callback.interval_seconds,
+        ring_time=callback.ring_seconds,
+        most=callback.most,
+        detect_machines=callback.detect_machines,
+        key=callback.key or "",
+        flow=callback.flow,
+    )
+
+
+def _announce(announce: AnnounceSettings) -> AnnouncePolicy:
+    return AnnouncePolicy(flow=announce.flow, first_after=announce.first_after_seconds, every=announce.every_seconds)
 
 
 def _overflow(rule: OverflowSettings) -> Overflow:

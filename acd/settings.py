@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import quote
@@ -19,7 +20,7 @@ from acd.callback_settings import OutgoingSettings
 from acd.hotline_settings import CatalogueItemSettings, SurveySettings, SurveysSettings
 from acd.people_settings import PeopleSettings
 from acd.queue_settings import QueueSettings, RoutingSettings
-from acd.record_settings import RecordingSettings
+from acd.record_settings import IntegrationSettings, RecordingSettings
 from acd.routing_site import check_routing, refuse_what_has_moved
 from acd.secrets import read_secret_file
 from acd.setting_types import Language, MenuName, Name, Seconds, Section
@@ -108,6 +109,7 @@ class TrunkSettings(Section):
     name: Name
     match: tuple[str, ...]  # addresses or networks the carrier sends from
     contact: str | None = None  # "sip:carrier.example:5060", for outgoing calls
+    qualify_seconds: Seconds = timedelta(seconds=60)  # how often the contact is asked whether it is there; 0: never
 
 
 class AgentPhonesSettings(Section):
@@ -205,6 +207,7 @@ class Settings(Section):
     surveys: SurveysSettings = SurveysSettings()
     catalogue: Mapping[MenuName, CatalogueItemSettings] = {}
     recording: RecordingSettings = RecordingSettings()
+    integrations: IntegrationSettings = IntegrationSettings()
     flows: tuple[Path, ...] = ()  # IVR files besides the shipped ones, beside the site file
 
     @field_validator("numbers", "queues", "calendars", "lookups", "catalogue", mode="before")
@@ -330,7 +333,17 @@ def _beside(folder: Path, settings: Settings) -> Settings:
 
 def _records_beside(folder: Path, settings: Settings) -> dict[str, object]:
     shelf = settings.recording.folder
+    hooks = {
+        name: hook.model_copy(
+            update={
+                "secret_file": folder / hook.secret_file.expanduser(),
+                "ca_file": hook.ca_file and folder / hook.ca_file.expanduser(),
+            }
+        )
+        for name, hook in settings.integrations.webhooks.items()
+    }
     return {
+        "integrations": settings.integrations.model_copy(update={"webhooks": hooks}),
         "recording": settings.recording.model_copy(update={"folder": shelf and folder / shelf.expanduser()}),
     }
 

@@ -20,7 +20,7 @@ from acd.service.menu import Route
 from acd.service.survey_desk import SurveyPlan
 from acd.settings import Settings
 from acd.site_hotline import catalogue_of, check_hotline, survey_plan, surveys_named
-from acd.site_ways import check_ways, ways_into_flows
+from acd.site_ways import check_ways, ways_beside, ways_into_flows
 from ivr.errors import ConfigurationError, Problem, did_you_mean
 from ivr.expression import Kind
 from ivr.model import PromptRef
@@ -118,7 +118,7 @@ def load_site(settings: Settings) -> Site:
     linked = link(flows, settings.calendars)
     led_into = {entry.flow for entry in settings.numbers.values()}
     asked = {survey.flow for _, survey in surveys_named(settings)}
-    in_use = _in_use(linked, own | led_into | {way.flow for way in ways_into_flows(settings.queues)} | asked)
+    in_use = _in_use(linked, own | led_into | _led_into(settings) | asked)
     warnings: list[Problem] = []
     for name in [*linked]:
         found = _checked(linked[name], sources[name], linked, settings)
@@ -159,11 +159,17 @@ def _checked(flow: Flow, source: Source, flows: Mapping[str, Flow], settings: Se
 
 def _noted_before(flow: Flow, flows: Mapping[str, Flow], settings: Settings) -> dict[str, Kind]:
     """What menus before this one may have noted: of a flow that queues lead into, any."""
-    led_into = {way.flow for way in ways_into_flows(settings.queues)}
+    led_into = _led_into(settings)
     callers = callers_of(flow, flows)
     is_after_a_queue = flow.name in led_into or any(caller.name in led_into for caller in callers)
     before = flows.values() if is_after_a_queue else callers
-    return {name: kind for other in before for name, kind in attributes_of(other).items()}
+    beside = {way.flow for way in ways_beside(settings.queues)}
+    told = dict.fromkeys(("position", "wait_minutes"), Kind.TEXT) if flow.name in beside else {}
+    return told | {name: kind for other in before for name, kind in attributes_of(other).items()}
+
+
+def _led_into(settings: Settings) -> set[str]:
+    return {way.flow for way in (*ways_into_flows(settings.queues), *ways_beside(settings.queues))}
 
 
 def outgoing_rules(settings: Settings) -> OutgoingRules:

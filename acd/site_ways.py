@@ -32,8 +32,28 @@ def ways_into_flows(queues: Queues) -> Iterator[Way]:
                 yield Way(f"queues.{name}.overflow.{index}.flow", name, rule.flow)
 
 
+def ways_beside(queues: Queues) -> Iterator[Way]:
+    """Flows that callers walk while they wait."""
+    for name, queue in queues.items():
+        if queue.announce is not None:
+            yield Way(f"queues.{name}.announce.flow", name, queue.announce.flow)
+        if queue.callback is not None and queue.callback.key is not None:
+            yield Way(f"queues.{name}.callback.flow", name, queue.callback.flow)
+
+
+def _check_beside(queues: Queues, flows: Mapping[str, Flow]) -> Iterator[Problem]:
+    for way in ways_beside(queues):
+        if way.flow not in flows:
+            message = f"there is no flow `{way.flow}`{did_you_mean(way.flow, flows)}"
+            yield Problem("settings", 0, 0, way.at, message)
+        elif any(isinstance(node, Queue) for node in flows[way.flow].nodes.values()):
+            message = f"the flow `{way.flow}` is walked while the caller waits: it cannot lead into a queue"
+            yield Problem("settings", 0, 0, way.at, message)
+
+
 def check_ways(queues: Queues, flows: Mapping[str, Flow]) -> Iterator[Problem]:
     """Flows that are not there or cannot be walked by themselves, and circles."""
+    yield from _check_beside(queues, flows)
     for way in ways_into_flows(queues):
         flow = flows.get(way.flow)
         message = ""

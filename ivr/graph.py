@@ -10,7 +10,18 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
-from ivr.nodes import Asking, AskService, CallFlow, Hours, Node, Queue, Return, TransferCall
+from ivr.nodes import (
+    Asking,
+    AskService,
+    CallFlow,
+    Hours,
+    LeaveMessage,
+    Node,
+    OfferCallback,
+    Queue,
+    Return,
+    TransferCall,
+)
 from ivr.schema import Flow
 from ivr.traffic import Traffic
 
@@ -246,6 +257,10 @@ def _caption(node: Node) -> str:
     match node:
         case Queue():
             return f"queue {node.queue}"
+        case LeaveMessage():
+            return f"voicemail {node.queue}"
+        case OfferCallback(queue=str(queue)):
+            return f"callback {queue}"
         case TransferCall():
             return f"transfer {node.to}"
         case CallFlow():

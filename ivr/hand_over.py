@@ -30,5 +30,45 @@ class TransferResult(msgspec.Struct, frozen=True, tag=True):
     result: Literal["done", "busy", "no_answer", "failed"]
 
 
-HandOver: TypeAlias = Transfer
-HandOverReport: TypeAlias = TransferResult
+class RecordMessage(msgspec.Struct, frozen=True, tag=True):
+    """Beep and record what the caller says, until a key, `silence` without a word, or `limit`. One who hangs up has
+    left their message all the same: the shell keeps it for `queue`."""
+
+    queue: str
+    limit: timedelta
+    silence: timedelta
+
+
+class MessageRecorded(msgspec.Struct, frozen=True, tag=True):
+    """Not ok: nothing was said, or nothing could be recorded."""
+
+    ok: bool
+
+
+class KeepMessage(msgspec.Struct, frozen=True, tag=True):
+    """The message recorded last is meant for `queue`."""
+
+    queue: str
+
+
+class MessageKept(msgspec.Struct, frozen=True, tag=True):
+    ok: bool
+
+
+class BookCallback(msgspec.Struct, frozen=True, tag=True):
+    """Call the caller back at `number` ("": the number they call from), for `queue` ("": the one they wait in), with
+    their place in it. `at`: "HHMM" of the site's day, "" as soon as it is their turn."""
+
+    queue: str
+    number: str = ""
+    at: str = ""
+
+
+class CallbackBooked(msgspec.Struct, frozen=True, tag=True):
+    """Not ok: the number may not be called, or the queue takes no (more) callbacks."""
+
+    ok: bool
+
+
+HandOver: TypeAlias = Transfer | RecordMessage | KeepMessage | BookCallback
+HandOverReport: TypeAlias = TransferResult | MessageRecorded | MessageKept | CallbackBooked

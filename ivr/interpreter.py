@@ -47,7 +47,11 @@ def begin(flow: Flow, facts: CallerFacts | None = None, at: datetime | None = No
 
 
 def _presented(facts: CallerFacts) -> dict[str, str | float | bool]:
-    return {"called_number": facts.called_number, "caller_number": facts.caller_number}
+    presented: dict[str, str | float | bool] = {
+        "called_number": facts.called_number,
+        "caller_number": facts.caller_number,
+    }
+    return presented | {"waiting": True} if facts.is_waiting else presented
 
 
 def advance(session: Session, given: Input, at: datetime | None = None) -> tuple[Session, Step]:

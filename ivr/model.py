@@ -40,7 +40,12 @@ MAX_KEYS = 64  # keys kept per visit of a node, and per collected value
 MAX_VALUE = 200  # characters of an attribute that comes from outside
 
 # What a shell can say of a caller; conditions and prompts may name it.
-PRESENTED: Mapping[str, Kind] = {"called_number": Kind.TEXT, "caller_number": Kind.TEXT, "language": Kind.TEXT}
+PRESENTED: Mapping[str, Kind] = {
+    "called_number": Kind.TEXT,
+    "caller_number": Kind.TEXT,
+    "language": Kind.TEXT,
+    "waiting": Kind.TRUTH,
+}
 IDENTIFIED: Mapping[str, Kind] = {
     "known": Kind.TRUTH,  # exactly one contact has this number
     "vip": Kind.TRUTH,
@@ -86,6 +91,7 @@ class CallerFacts(msgspec.Struct, frozen=True):
     caller_number: str = ""
     priority: int | None = None
     skills: Mapping[str, int] = {}
+    is_waiting: bool = False  # in a queue, which this flow is walked beside
 
 
 # --- inputs ---------------------------------------------------------------------------------------------------

@@ -27,9 +27,11 @@ from ivr.nodes import (
     ChooseLanguage,
     CollectDigits,
     Hours,
+    LeaveMessage,
     MakeRequest,
     Menu,
     Node,
+    OfferCallback,
     Queue,
     Return,
     TransferCall,
@@ -167,7 +169,7 @@ class _FlowCheck:
             if target not in self.flow.nodes:
                 yield self.error(path, f"unknown node `{target}`{did_you_mean(target, self.flow.nodes)}")
         fallback = self.flow.nodes.get(self.flow.fallback)
-        if fallback is not None and not fallback.is_terminal:
+        if fallback is not None and not fallback.is_terminal and not isinstance(fallback, Return):
             yield self.error(("fallback",), "the fallback must be a node that ends the flow, such as a queue")
 
     def languages(self) -> Iterator[Problem]:
@@ -349,7 +351,7 @@ def _called_by(flow: Flow, flows: Mapping[str, Flow]) -> set[str]:
 
 
 def _queues(node: Node) -> Iterator[tuple[tuple[str, ...], str]]:
-    if isinstance(node, Queue):
+    if isinstance(node, Queue | LeaveMessage | OfferCallback) and node.queue is not None:
         yield ("queue",), node.queue
 
 

@@ -13,6 +13,7 @@ from acd.domain.call import Call, IvrStep, Reason, Result, Termination
 from acd.domain.caller import Caller, CallerContext, Certainty, ContactCard, RecentCallCard, TicketCard
 from acd.domain.effects import CommitTicket
 from acd.domain.ids import AgentId, QueueName, call_id_of
+from acd.domain.work import CallKind, kind_of
 from acd.service.ports import Desk, DeskError
 from acd.service.views import draft_title
 from ticketing import api as ticketing
@@ -99,6 +100,7 @@ class TicketingDesk(Desk):
             context = await self.check_ticket(caller, context, known.keyed_ticket) or context
         return Call(
             call_id=call_id_of(known.linkedid),
+            kind=kind_of(call_id_of(known.linkedid)),
             linkedid=known.linkedid,
             channel="",
             called_number=known.called_number or "",
@@ -160,6 +162,8 @@ class TicketingDesk(Desk):
         termination = call.termination
         return ticketing.InteractionRecord(
             linkedid=call.linkedid,
+            direction=_DIRECTION.get(call.kind, ticketing.Direction.INBOUND),
+            channel=_CHANNEL.get(call.kind, "voice"),
             as_of=(wish.wrap_up_ended_at if wish else None) or call.changed_at,
             caller_given=call.caller.number or None,
             caller_kind=ticketing.NumberKind(call.caller.number_kind),
@@ -197,6 +201,10 @@ class TicketingDesk(Desk):
             recent_calls=tuple(_call_card(interaction) for interaction in context.recent_interactions),
             linked_ticket=_ticket_card(context.linked_ticket) if context.linked_ticket else None,
         )
+
+
+_DIRECTION = {CallKind.OUTBOUND: ticketing.Direction.OUTBOUND, CallKind.CALLBACK: ticketing.Direction.OUTBOUND}
+_CHANNEL = {CallKind.CALLBACK: "callback", CallKind.VOICEMAIL: "voicemail"}
 
 
 @contextmanager

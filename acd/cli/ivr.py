@@ -30,7 +30,16 @@ from acd.settings import load_settings
 from acd.site import Site, load_site
 from ivr import graph as pictures
 from ivr.errors import did_you_mean
-from ivr.hand_over import Transfer, TransferResult
+from ivr.hand_over import (
+    BookCallback,
+    CallbackBooked,
+    KeepMessage,
+    MessageKept,
+    MessageRecorded,
+    RecordMessage,
+    Transfer,
+    TransferResult,
+)
 from ivr.interpreter import advance, begin
 from ivr.model import (
     CallerFacts,
@@ -169,6 +178,8 @@ async def _walk(site: Site, flow: Flow, number: str, at: datetime) -> None:
                     given = _asked(step)
                 case Transfer():
                     given = _transferred(step, site)
+                case RecordMessage() | KeepMessage() | BookCallback():
+                    given = _handed_over(step)
             session, step = advance(session, given, at)
 
 
@@ -278,6 +289,19 @@ def _transferred(step: Transfer, site: Site) -> TransferResult:
     except EOFError:
         typed = ""
     return TransferResult(_RESULTS.get(typed, "failed"))
+
+
+def _handed_over(step: RecordMessage | KeepMessage | BookCallback) -> Input:
+    """In a trial nothing is recorded and nobody called back: it is said that it was."""
+    match step:
+        case RecordMessage():
+            typer.echo(f"-> beep, records a message for {step.queue}, {step.limit.total_seconds():g} s at most")
+            return MessageRecorded(True)
+        case KeepMessage():
+            typer.echo(f"-> the message is kept for {step.queue}")
+            return MessageKept(True)
+    typer.echo(f"-> callback for queue {step.queue or 'they wait in'}, at {step.at or 'their turn'}")
+    return CallbackBooked(True)
 
 
 _RESULTS: dict[str, Literal["done", "busy", "no_answer", "failed"]] = {

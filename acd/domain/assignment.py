@@ -14,12 +14,15 @@ from acd.domain.explanations import why_this_match
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId, reservation_id_of
 from acd.domain.offers import awaits_acceptance, mode_for, ring_wish
 from acd.domain.people import OfferMode
+from acd.domain.ring_wishes import ring_time_of
 from acd.domain.state import State
 from acd.domain.turn import Turn
+from acd.domain.work import CallKind
 from routing import Match
 
 # Dial itself gives up after the offer time; the engine's own timer is a net under it, for a lost socket.
 RING_GRACE = timedelta(seconds=3)
+DIAL_GRACE = timedelta(seconds=10)  # the same for a far end, which may first be listened to
 _LEAST = timedelta(seconds=1)  # to accept on the screen
 
 
@@ -53,6 +56,8 @@ def reserve_for(turn: Turn, call: Call, agent: Agent, reasons: tuple[str, ...]) 
     attempt = call.attempts + 1
     reservation_id = reservation_id_of(call.call_id, attempt)
     mode = mode_for(turn.state.rules.people, agent.profile, policy)
+    if call.kind is CallKind.VOICEMAIL:
+        mode = OfferMode.RING  # what is accepted on the screen is the message itself
     turn.happened(
         ev.CallReserved(
             at=turn.now,
@@ -68,7 +73,8 @@ def reserve_for(turn: Turn, call: Call, agent: Agent, reasons: tuple[str, ...]) 
     if mode is OfferMode.ACCEPT:
         watch_offer(turn, call, reservation_id)
         return
-    turn.wish(ring_wish(turn, call, agent, reservation_id, mode))
+    if (wish := ring_wish(turn, call, agent, reservation_id, mode)) is not None:
+        turn.wish(wish)
     watch_offer(turn, call, reservation_id)
 
 
@@ -79,9 +85,11 @@ def watch_offer(turn: Turn, call: Call, reservation_id: ReservationId) -> None:
 
 def _offer_watch(state: State, call: Call, reservation_id: ReservationId, now: datetime) -> fx.StartTimer:
     """Counted from the offer, so that it can be told from the state alone: the next of its limits after `now`."""
-    offer_time = state.queue(QueueName(call.queue or "")).offer_time
-    limit = max(_LEAST, offer_time) if awaits_acceptance(call) else offer_time + RING_GRACE
+    policy = state.queue(QueueName(call.queue or ""))
+    limit = max(_LEAST, policy.offer_time) if awaits_acceptance(call) else policy.offer_time + RING_GRACE
     offered_at = call.offer_accepted_at or call.offered_at or call.changed_at
+    if call.dialled_at is not None:
+        limit, offered_at = ring_time_of(policy) + DIAL_GRACE, call.dialled_at
     times = max(0, (now - offered_at) // limit) + 1
     return fx.StartTimer(
         key=_offer_timer(reservation_id),

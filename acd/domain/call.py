@@ -25,6 +25,7 @@ from acd.domain.people import OfferMode
 from acd.domain.priorities import Attributes
 from acd.domain.queue import OverflowCause, PreferredBy, RecordingMode
 from acd.domain.talk import Consult, Handover, TalkMode
+from acd.domain.work import CallKind, Message, Plan
 from routing.model import Requirements
 
 
@@ -37,6 +38,7 @@ class CallStage(StrEnum):
     DETACHED = "detached"  # the service lost hold of the channel; music plays, the dialplan brings it back
     ENDED = "ended"
     FORWARDED = "forwarded"  # sent on to somebody who is no agent of ours: an outside number, an extension
+    SCHEDULED = "scheduled"  # a callback for later: booked, or between two tries
 
 
 class Result(StrEnum):
@@ -47,6 +49,10 @@ class Result(StrEnum):
     DEFLECTED = "deflected"  # will be told when a major incident is over
     COMPLETED_IN_IVR = "completed_in_ivr"  # the menu ended the call
     TURNED_AWAY = "turned_away"  # not let into the queue, and told so
+    CALLBACK_BOOKED = "callback_booked"  # left the queue, or the menu, to be called back
+    MESSAGE_LEFT = "message_left"
+    NOT_REACHED = "not_reached"  # whom we called did not answer
+    CANCELED = "canceled"  # a callback that is not wanted any more
     FAILED = "failed"  # our fault or Asterisk's: this one must never happen
 
 
@@ -56,6 +62,13 @@ class Reason(StrEnum):
     FLOW_ENDED = "flow_ended"
     CHANNEL_GONE = "channel_gone"  # found missing at a resync with Asterisk
     SERVICE_ERROR = "service_error"
+    FAR_END_BUSY = "far_end_busy"
+    FAR_END_NO_ANSWER = "far_end_no_answer"
+    FAR_END_MACHINE = "far_end_machine"
+    FAR_END_FAILED = "far_end_failed"
+    AGENT_NOT_REACHED = "agent_not_reached"  # the phone of one who placed a call
+    CALLER_RANG_AGAIN = "caller_rang_again"
+    CALLED_OFF = "called_off"  # by an agent or a supervisor
     SERVED_ELSEWHERE = "served_elsewhere"  # came to its end in the switch's fallback queue
 
 
@@ -133,6 +146,12 @@ class Call(Struct, frozen=True, kw_only=True):
     turned_away: OverflowCause | None = None  # at the door of a queue; it hears why and ends
     overflows: tuple[str, ...] = ()  # queue and cause of each, in order: "support:closed"
     reasons: tuple[str, ...] = ()  # why this agent, of the latest reservation
+    kind: CallKind = CallKind.INBOUND
+    parent: CallId | None = None  # the call in which this one was asked for
+    plan: Plan | None = None  # of callbacks and outgoing calls
+    dialled_at: datetime | None = None  # the agent is on the line and the far end rings; of the present reservation
+    message: Message | None = None
+    deflected_to: CallId | None = None  # the callback or message the caller left the line for
     talk_mode: TalkMode = TalkMode.TALKING
     held_by: str = ""  # a HeldBy while held
     mode_since: datetime | None = None  # since when the talk is as it is, once it has been anything but talking
@@ -151,6 +170,11 @@ class Call(Struct, frozen=True, kw_only=True):
     def is_kept(self) -> bool:
         """For the agents of a ring alone."""
         return self.ring < len(self.rings)
+
+    @property
+    def number_key(self) -> str:
+        """By which a caller is known again; nothing for a withheld number."""
+        return self.caller.e164 or (self.caller.number if self.caller.number.isdecimal() else "")
 
     @property
     def is_answered(self) -> bool:

@@ -25,8 +25,11 @@ from acd.domain.talk import TalkMode
 from acd.domain.talk_rules import reject_consult
 from acd.domain.turn import Rule, Turn
 from acd.domain.waiting_rules import agent_left, forget_steps, progress
+from acd.domain.work import CallKind, kind_of
 
 _BEFORE_QUEUE = frozenset({CallStage.ARRIVING, CallStage.IVR, CallStage.DETACHED})
+AGENT_ELSEWHERE = "agent_elsewhere"  # cause: no wrap-up follows
+_OWN_TIMERS = {CallKind.CALLBACK: "callback", CallKind.VOICEMAIL: "message"}
 _LOSES_CONTROL = frozenset({CallStage.ARRIVING, CallStage.IVR, CallStage.WAITING, CallStage.RESERVED})
 _GOES_ON_ALONE = frozenset({CallStage.TALKING, CallStage.FORWARDED})
 
@@ -54,7 +57,9 @@ def report_control_lost(turn: Turn, command: cmd.ReportControlLost) -> None:
     """A call that rings or talks goes on in Dial's own hands, and AMI still tells of it. But after a ring in vain it
     must not be offered before it is back: nobody could be rung, and one agent after the other would pay for it."""
     call = turn.state.calls.get(command.call_id)
-    if call is not None and call.is_controlled and call.stage in _LOSES_CONTROL | _GOES_ON_ALONE:
+    if call is None or not call.is_controlled or call.stage not in _LOSES_CONTROL | _GOES_ON_ALONE:
+        return
+    if call.kind is CallKind.INBOUND or call.stage is CallStage.RESERVED:  # else it has no channel to lose
         if call.stage is CallStage.WAITING:
             forget_steps(turn, call)
         turn.happened(ev.CallDetached(at=turn.now, call_id=call.call_id))
@@ -106,24 +111,34 @@ def report_answer(turn: Turn, command: cmd.ReportAnswer) -> None:
     call = turn.state.reserved_call(command.call_id, command.reservation_id)
     if call is None or call.agent_id is None:
         return
+    accept(turn, call, command.reservation_id)
+
+
+def accept(turn: Turn, call: Call, reservation_id: ReservationId) -> None:
+    """The talk begins, with whom the call is reserved for."""
+    if call.agent_id is None:
+        return
     turn.happened(
         ev.ReservationAccepted(
             at=turn.now,
             call_id=call.call_id,
             queue=QueueName(call.queue or ""),
-            reservation_id=command.reservation_id,
+            reservation_id=reservation_id,
             agent_id=call.agent_id,
             wait_seconds=_waited(call, turn.now) or 0.0,
         )
     )
-    settle_reservation(turn, command.reservation_id)
+    settle_reservation(turn, reservation_id)
     forget_steps(turn, call)
     turn.wish(fx.RecordInteraction(call=turn.state.calls[call.call_id]))
 
 
 def report_no_answer(turn: Turn, command: cmd.ReportNoAnswer) -> None:
     call = turn.state.reserved_call(command.call_id, command.reservation_id)
-    if call is None or call.agent_id is None:
+    if call is None or call.agent_id is None or call.dialled_at is not None:
+        return  # an agent who is on the line has answered
+    if call.kind is CallKind.OUTBOUND:
+        _end(turn, call, Reason.AGENT_NOT_REACHED)
         return
     turn.happened(
         ev.ReservationTimedOut(
@@ -143,7 +158,8 @@ def expire_offer(turn: Turn, command: cmd.ExpireOffer) -> None:
     call = turn.state.reserved_call(command.call_id, command.reservation_id)
     if call is None:
         return
-    if call.is_controlled and not awaits_acceptance(call):
+    has_line = call.kind is CallKind.INBOUND or call.dialled_at is not None
+    if call.is_controlled and has_line and not awaits_acceptance(call):
         watch_offer(turn, call, command.reservation_id)
     else:
         report_no_answer(turn, cmd.ReportNoAnswer(call_id=call.call_id, reservation_id=command.reservation_id))
@@ -152,6 +168,9 @@ def expire_offer(turn: Turn, command: cmd.ExpireOffer) -> None:
 def report_ring_failed(turn: Turn, command: cmd.ReportRingFailed) -> None:
     call = turn.state.reserved_call(command.call_id, command.reservation_id)
     if call is None or call.agent_id is None:
+        return
+    if call.kind is CallKind.OUTBOUND:
+        _end(turn, call, Reason.AGENT_NOT_REACHED)
         return
     _rescind(turn, call, command.reservation_id, call.agent_id, command.cause)
     _give_up_ringing(turn, call, call.agent_id, command.cause)
@@ -175,6 +194,11 @@ def take_back_offer(turn: Turn, call: Call, then: Callable[[], None]) -> None:
     offered a call in between."""
     if call.reservation_id is None or call.agent_id is None:
         return
+    if call.kind is CallKind.OUTBOUND:
+        _forget_own_call(turn, call, call.reservation_id, call.agent_id)
+        then()
+        _end(turn, turn.state.calls[call.call_id], Reason.AGENT_NOT_REACHED)
+        return
     _rescind(turn, call, call.reservation_id, call.agent_id, NotReadyReason.PHONE_BUSY)
     settle_reservation(turn, call.reservation_id)
     turn.wish(fx.StopRinging(call_id=call.call_id, reservation_id=call.reservation_id))
@@ -185,6 +209,24 @@ def take_back_offer(turn: Turn, call: Call, then: Callable[[], None]) -> None:
         match_call(turn, call.call_id)
 
 
+def _forget_own_call(turn: Turn, call: Call, reservation_id: ReservationId, agent_id: AgentId) -> None:
+    """A call the agent was about to place, who talks to somebody else instead."""
+    settle_reservation(turn, reservation_id)
+    turn.wish(fx.StopRinging(call_id=call.call_id, reservation_id=reservation_id))
+    turn.happened(
+        ev.FarEndNotReached(
+            at=turn.now,
+            call_id=call.call_id,
+            queue=QueueName(call.queue or ""),
+            reservation_id=reservation_id,
+            agent_id=agent_id,
+            cause=AGENT_ELSEWHERE,
+            tries=0,
+            next_at=None,
+        )
+    )
+
+
 def reject_reservation(turn: Turn, command: cmd.RejectReservation) -> None:
     agent = turn.state.agent(command.agent_id)
     if reject_consult(turn, agent) or agent.call_id is None or agent.reservation_id is None:
@@ -192,6 +234,9 @@ def reject_reservation(turn: Turn, command: cmd.RejectReservation) -> None:
     call = turn.state.reserved_call(agent.call_id, agent.reservation_id)
     if call is None:
         return  # answered at that very moment
+    if call.kind is CallKind.OUTBOUND:
+        _end(turn, call, Reason.AGENT_HUNG_UP)
+        return
     turn.happened(
         ev.ReservationRejected(
             at=turn.now,
@@ -294,12 +339,25 @@ def reconcile(turn: Turn, command: cmd.Reconcile) -> None:
     gone = [
         call
         for call in turn.state.calls.values()
-        if call.linkedid not in command.live_linkedids and call.started_at < command.observed_at
+        if call.linkedid not in command.live_linkedids and _has_channel_since(call, command.observed_at)
     ]
     # Those who wait first: an agent set free by one who is gone must not be given to another who is gone too.
     for call in sorted(gone, key=lambda call: call.agent_id is not None):
         if call.stage is not CallStage.ENDED:
             _end(turn, call, Reason.CHANNEL_GONE)
+
+
+def _has_channel_since(call: Call, observed_at: datetime) -> bool:
+    if call.kind is CallKind.INBOUND:
+        return call.started_at < observed_at
+    is_talking = call.kind is not CallKind.VOICEMAIL and call.stage is CallStage.TALKING
+    return is_talking and (call.answered_at or call.changed_at) < observed_at
+
+
+def end_with(turn: Turn, call: Call, reason: Reason) -> None:
+    """The end of a call, wherever it stands now; its agent is seen to."""
+    if call.stage is not CallStage.ENDED:
+        _end(turn, call, reason)
 
 
 def _end(turn: Turn, call: Call, reason: Reason) -> None:
@@ -322,6 +380,8 @@ def _end(turn: Turn, call: Call, reason: Reason) -> None:
     turn.wish(fx.RecordInteraction(call=ended))
     if call.stage in {CallStage.WAITING, CallStage.RESERVED}:
         forget_steps(turn, call)
+    if call.kind in _OWN_TIMERS:
+        turn.wish(fx.CancelTimer(key=f"{_OWN_TIMERS[call.kind]}:{call.call_id}"))
     if freed is not None:
         match_agent(turn, freed)
 
@@ -354,6 +414,12 @@ def _result(turn: Turn, call: Call, reason: Reason, waited: float | None) -> Res
         return Result.ANSWERED
     if reason is Reason.SERVICE_ERROR:
         return Result.FAILED
+    if call.kind is not CallKind.INBOUND:
+        called_off = {Reason.CALLER_RANG_AGAIN, Reason.CALLED_OFF}
+        return Result.CANCELED if reason in called_off or call.kind is CallKind.VOICEMAIL else Result.NOT_REACHED
+    if call.deflected_to is not None:
+        is_message = kind_of(call.deflected_to) is CallKind.VOICEMAIL
+        return Result.MESSAGE_LEFT if is_message else Result.CALLBACK_BOOKED
     if call.turned_away is not None or (call.queue is None and call.overflows):
         return Result.TURNED_AWAY
     if call.queue is None and call.handovers:
@@ -378,7 +444,6 @@ RULES: Mapping[type[cmd.Command], Rule] = {
     cmd.ReportRinging: report_ringing,
     cmd.ReportAnswer: report_answer,
     cmd.ReportNoAnswer: report_no_answer,
-    cmd.ExpireOffer: expire_offer,
     cmd.ReportRingFailed: report_ring_failed,
     cmd.RejectReservation: reject_reservation,
     cmd.ReportTalkEnded: report_talk_ended,

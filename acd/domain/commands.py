@@ -14,10 +14,12 @@ from acd.domain.agent import AgentProfile, Draft
 from acd.domain.call import Call, IvrStep, Reason
 from acd.domain.caller import Caller, CallerContext
 from acd.domain.ids import AgentId, CallId, QueueName, RecordingId, ReservationId
+from acd.domain.outgoing import FarEnd
 from acd.domain.people import Sentences
 from acd.domain.priorities import Attributes
 from acd.domain.queue import QueuePolicy, RecordingMode, RoutingRules
 from acd.domain.talk import Destination
+from acd.domain.work import FarEndCause, Message
 from routing.model import Requirements
 
 
@@ -332,6 +334,95 @@ class Reconcile(Command, frozen=True, kw_only=True):
 
     live_linkedids: frozenset[str]
     observed_at: datetime
+
+
+# callbacks, outgoing calls, messages, announcements --------------------------------------------------------------
+
+
+class RequestCallback(Command, frozen=True, kw_only=True):
+    """The caller of `call_id` hangs up now and is called back, with their place in the queue.
+
+    `queue` None: the one they wait in. `caller`: who is to be called. A second request for the same number and queue
+    keeps the first one's place. Refused with CallbackRefusedError.
+    """
+
+    call_id: CallId
+    caller: Caller
+    far: FarEnd
+    queue: QueueName | None = None
+    due_at: datetime | None = None
+    priority: int | None = None
+    skills: Requirements = ()
+
+
+class StartCallback(Command, frozen=True, kw_only=True):
+    """The booked time has come, or that of the next try."""
+
+    call_id: CallId
+
+
+class CancelCallback(Command, frozen=True, kw_only=True):
+    call_id: CallId
+
+
+class ReportAgentOnLine(Command, frozen=True, kw_only=True):
+    """The agent's phone was answered; the far end is being called."""
+
+    call_id: CallId
+    reservation_id: ReservationId
+
+
+class ReportNotReached(Command, frozen=True, kw_only=True):
+    call_id: CallId
+    reservation_id: ReservationId
+    cause: FarEndCause
+
+
+class PlaceCall(Command, frozen=True, kw_only=True):
+    """An agent calls somebody: their own phone first, then `far`. `context`: with the ticket it is about, if any."""
+
+    agent_id: AgentId
+    call_id: CallId
+    linkedid: str
+    caller: Caller  # who is called
+    far: FarEnd
+    queue: QueueName
+    language: str = ""
+    context: CallerContext = CallerContext()
+
+
+class LeaveMessage(Command, frozen=True, kw_only=True):
+    """The caller has left a message for this queue. Told twice, it is the same one."""
+
+    call_id: CallId
+    queue: QueueName
+    message: Message
+    priority: int | None = None
+    skills: Requirements = ()
+
+
+class AcceptMessage(Command, frozen=True, kw_only=True):
+    """The agent takes the message they are offered, and listens to it."""
+
+    agent_id: AgentId
+
+
+class FinishMessage(Command, frozen=True, kw_only=True):
+    """The agent has dealt with it: on to the wrap-up."""
+
+    agent_id: AgentId
+
+
+class ExpireMessage(Command, frozen=True, kw_only=True):
+    """Somebody has been with a message for longer than anybody needs."""
+
+    call_id: CallId
+
+
+class AnnounceWait(Command, frozen=True, kw_only=True):
+    """It is time to tell this caller how they stand."""
+
+    call_id: CallId
 
 
 # people and their supervisors ----------------------------------------------------------------------------------

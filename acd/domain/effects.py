@@ -10,6 +10,7 @@ from acd.domain.arrangement import Arrangement
 from acd.domain.call import Call
 from acd.domain.commands import Command
 from acd.domain.ids import AgentId, CallId, QueueName, RecordingId, ReservationId
+from acd.domain.outgoing import FarEnd
 from acd.domain.people import Whisper
 from acd.domain.queue import RecordingMode
 from acd.domain.talk import Consult
@@ -37,6 +38,30 @@ class TurnAway(Effect, frozen=True, kw_only=True):
     call_id: CallId
     announcement: tuple[tuple[str, str], ...]  # language and sentence
     flow: str = ""
+
+
+class CallAgentFirst(Effect, frozen=True, kw_only=True):
+    """Ring this agent's phone on a channel of its own, `channel_id`; on answer `far` is called and joined to it."""
+
+    call_id: CallId
+    reservation_id: ReservationId
+    agent_id: AgentId
+    extension: str
+    offer_time: timedelta
+    channel_id: str
+    far: FarEnd
+    ring_time: timedelta  # of the far end
+    detect_machines: bool = False
+    shown: str = ""  # on the agent's phone
+
+
+class Announce(Effect, frozen=True, kw_only=True):
+    """Walk `flow` with this caller while they wait."""
+
+    call_id: CallId
+    flow: str
+    position: int | None
+    expected_wait_seconds: float | None
 
 
 class StopRinging(Effect, frozen=True, kw_only=True):

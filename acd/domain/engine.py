@@ -11,11 +11,15 @@ from datetime import datetime
 
 from acd.domain import (
     agent_rules,
+    announce_rules,
     assignment,
     call_rules,
+    callback_rules,
     fallback_rules,
     hotline_rules,
+    message_rules,
     offer_rules,
+    outbound_rules,
     phone_rules,
     reason_rules,
     recording_rules,
@@ -49,6 +53,10 @@ _RULES: dict[type[cmd.Command], Rule] = {
     **offer_rules.RULES,
     **supervision.RULES,
     **fallback_rules.RULES,
+    **callback_rules.RULES,
+    **outbound_rules.RULES,
+    **message_rules.RULES,
+    **announce_rules.RULES,
     **talk_rules.RULES,
     **transfer_rules.RULES,
     **restart_rules.RULES,
@@ -60,6 +68,9 @@ _TIMERS = (
     waiting_rules.timers,
     reserves.timers,
     reason_rules.timers,
+    callback_rules.timers,
+    message_rules.timers,
+    announce_rules.timers,
     talk_rules.timers,
 )
 
@@ -77,6 +88,7 @@ class Engine:
         _RULES[type(command)](turn, command)
         recording_rules.tend(turn)
         reserves.tend(turn)
+        announce_rules.tend(turn)
         reason_rules.tend(turn)
         return turn.decision()
 

@@ -9,7 +9,9 @@
 ├── UnknownWrapUpCodeError    422
 ├── WrapUpCodeRequiredError   422
 ├── WrapUpLimitError
-└── WrongStateError
+├── WrongStateError
+├── CallbackRefusedError
+└── NumberRefusedError
 """
 
 
@@ -31,6 +33,14 @@ class UnknownQueueError(DomainError):
 
 class WrongStateError(DomainError):
     error_id = "agent.wrong_state"
+
+
+class CallbackRefusedError(DomainError):
+    error_id = "callback.refused"
+
+
+class NumberRefusedError(DomainError):
+    error_id = "number.not_allowed"
 
 
 class NumberNotAllowedError(DomainError):

@@ -354,6 +354,70 @@ class TicketCommitted(Event, frozen=True, kw_only=True):
     to_qualify: bool
 
 
+# callbacks, outgoing calls, messages, announcements --------------------------------------------------------------
+
+
+class CallerLeftLine(Event, frozen=True, kw_only=True):
+    """The caller leaves the queue, or the menu, because something else was arranged: `to`, a callback or a message."""
+
+    call_id: CallId
+    queue: QueueName | None
+    to: CallId
+
+
+class WorkOpened(Event, frozen=True, kw_only=True):
+    """A callback, a message or an outgoing call, as it begins."""
+
+    call: Call
+
+
+class CallbackScheduled(Event, frozen=True, kw_only=True):
+    """Not before `due_at`: a booked time."""
+
+    call_id: CallId
+    queue: QueueName
+    due_at: datetime
+
+
+class FarEndDialled(Event, frozen=True, kw_only=True):
+    """The agent is on the line, and the number is being called."""
+
+    call_id: CallId
+    queue: QueueName
+    reservation_id: ReservationId
+    agent_id: AgentId
+
+
+class FarEndNotReached(Event, frozen=True, kw_only=True):
+    """`next_at`: when it is tried again; None: no more, or, for an outgoing call, never."""
+
+    call_id: CallId
+    queue: QueueName
+    reservation_id: ReservationId
+    agent_id: AgentId
+    cause: str
+    tries: int
+    next_at: datetime | None
+
+
+class OutgoingCallPlaced(Event, frozen=True, kw_only=True):
+    """`after_call`: what the agent was before, if that was not ready."""
+
+    call: Call
+    agent_id: AgentId
+    reservation_id: ReservationId
+    after_call: AfterCall | None
+
+
+class WaitAnnounced(Event, frozen=True, kw_only=True):
+    """The caller is told how they stand; None: not known, and left out."""
+
+    call_id: CallId
+    queue: QueueName
+    position: int | None
+    expected_wait_seconds: float | None
+
+
 # people and their supervisors ----------------------------------------------------------------------------------
 
 

@@ -10,10 +10,28 @@ QueueName = NewType("QueueName", str)
 RecordingId = NewType("RecordingId", str)  # "rec_" + linkedid + "_" + number within the call
 ReservationId = NewType("ReservationId", str)  # "rsv_" + linkedid + "_" + attempt
 
+ATTEMPT = "~"  # no channel that Asterisk names by itself has one in its id
+
 
 def call_id_of(linkedid: str) -> CallId:
-    """One call per Linkedid: the same id comes out in any process, so a call that comes back is recognised."""
-    return CallId(f"call_{linkedid}")
+    """One call per Linkedid: the same id comes out in any process, so a call that comes back is recognised.
+
+    Channels that are rung on behalf of a call that has none of its own carry its linkedid and the attempt.
+    """
+    return CallId(f"call_{linkedid.partition(ATTEMPT)[0]}")
+
+
+def attempt_channel(linkedid: str, attempt: int) -> str:
+    """Id (and Linkedid) of the channel on which this attempt of a callback or an outgoing call rings the agent."""
+    return f"{linkedid}{ATTEMPT}{attempt}"
+
+
+def attempt_of(reservation_id: ReservationId) -> int:
+    return int(reservation_id.rpartition("_")[2])
+
+
+def is_attempt(linkedid: str) -> bool:
+    return ATTEMPT in linkedid
 
 
 def linkedid_of(call_id: CallId) -> str:

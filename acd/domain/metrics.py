@@ -3,7 +3,8 @@
 Offered: calls that entered the queue. Answered: their talk began. Abandoned: the caller left before, after the queue's
 short-abandon limit; shorter ones are `short_abandoned` (a limit of 0 seconds counts none as short). Failed: ended by a
 fault of ours before an answer. Moved: left for another queue, where they are offered again, or for a menu. So at any
-time offered = answered + abandoned + short_abandoned + failed + moved + those inside.
+time offered = answered + abandoned + short_abandoned + failed + moved + deflected + those inside. All these are of
+callers on the line; for the rest see `work_figures`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from acd.domain import events as ev
 from acd.domain.call import Call, Result, Termination
 from acd.domain.ids import CallId, QueueName
 from acd.domain.queue import QueuePolicy
+from acd.domain.work_figures import count, is_of_other_kind
 
 
 class QueueFigures(Struct, kw_only=True):
@@ -31,7 +33,15 @@ class QueueFigures(Struct, kw_only=True):
     failed: int = 0
     moved: int = 0
     overflowed: int = 0  # not let in at the door, or sent on by a routing step
+    deflected: int = 0  # left for a callback or a message
     no_answers: int = 0  # reservations that ended in RONA
+    callbacks: int = 0  # asked for
+    callbacks_reached: int = 0
+    callbacks_not_reached: int = 0  # given up
+    outgoing: int = 0  # calls that agents placed for this queue
+    outgoing_answered: int = 0
+    messages: int = 0
+    messages_handled: int = 0
     answered_wait_seconds: float = 0.0
     talk_seconds: float = 0.0
     wrap_up_seconds: float = 0.0
@@ -93,6 +103,9 @@ class QueueStatistics:
         self._figures, self._policies, self._inside = picture.figures, picture.policies, picture.inside
 
     def apply(self, event: ev.Event) -> None:
+        if is_of_other_kind(event):
+            count(self, event)
+            return
         match event:
             case ev.QueuesConfigured(queues=queues):
                 self._policies |= {policy.name: policy for policy in queues}
@@ -102,6 +115,9 @@ class QueueStatistics:
                 self.of(queue).overflowed += 1
                 if to_queue is None and (before := self._inside.pop(call_id, None)) is not None:
                     self.of(before).moved += 1
+            case ev.CallerLeftLine(call_id=call_id, queue=queue) if queue is not None:
+                if self._inside.pop(call_id, None) is not None:
+                    self.of(queue).deflected += 1
             case ev.ReservationAccepted(queue=queue, wait_seconds=waited):
                 self._answered(queue, waited)
             case ev.TalkAdopted(call=call, wait_seconds=float() as waited) if call.queue is not None:

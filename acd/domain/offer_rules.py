@@ -31,7 +31,8 @@ def accept_offer(turn: Turn, command: cmd.AcceptOffer) -> None:
             at=turn.now, call_id=call.call_id, reservation_id=agent.reservation_id, agent_id=agent.agent_id
         )
     )
-    turn.wish(ring_wish(turn, call, agent, agent.reservation_id, OfferMode.RING))
+    if (wish := ring_wish(turn, call, agent, agent.reservation_id, OfferMode.RING)) is not None:
+        turn.wish(wish)
     watch_offer(turn, call, agent.reservation_id)
 
 

@@ -8,7 +8,9 @@ from acd.domain.call import Call
 from acd.domain.ids import QueueName, ReservationId
 from acd.domain.people import OfferMode, PeopleRules, whisper_of
 from acd.domain.queue import QueuePolicy
+from acd.domain.ring_wishes import agent_first_wish
 from acd.domain.turn import Turn
+from acd.domain.work import CallKind
 
 
 def mode_for(rules: PeopleRules, profile: AgentProfile, policy: QueuePolicy) -> OfferMode:
@@ -19,8 +21,13 @@ def mode_for(rules: PeopleRules, profile: AgentProfile, policy: QueuePolicy) -> 
     return next((mode for group, mode in rules.group_modes if skills.get(group)), policy.offer_mode)
 
 
-def ring_wish(turn: Turn, call: Call, agent: Agent, reservation_id: ReservationId, mode: OfferMode) -> fx.RingAgent:
+def ring_wish(
+    turn: Turn, call: Call, agent: Agent, reservation_id: ReservationId, mode: OfferMode
+) -> fx.RingAgent | fx.CallAgentFirst | None:
+    """None: no phone rings, the agent's screen says it."""
     policy = turn.state.queue(QueueName(call.queue or ""))
+    if call.kind is not CallKind.INBOUND:
+        return agent_first_wish(call, agent, policy, reservation_id)
     vip = turn.state.rules.people.vip_whisper
     return fx.RingAgent(
         call_id=call.call_id,

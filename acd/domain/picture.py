@@ -16,10 +16,11 @@ from msgspec import Raw, Struct
 
 from acd.domain.agent import Agent, AgentState
 from acd.domain.call import Call, CallStage
-from acd.domain.ids import AgentId, QueueName
+from acd.domain.ids import AgentId, CallId, QueueName
 from acd.domain.queue import Door, QueuePolicy, RoutingRules
 from acd.domain.state import State
 from acd.domain.tallies import TalliesPicture
+from acd.domain.work import LeftPlace
 from routing import Candidate
 
 DERIVED = frozenset({"pool", "reserves", "_stages"})  # of State: they follow from the rest
@@ -36,6 +37,8 @@ class StatePicture(Struct, frozen=True, kw_only=True):
     tallies: TalliesPicture
     idle: tuple[Candidate, ...]  # as routing sees them: where they stand was settled when they came free
     reserves_called: tuple[QueueName, ...]
+    callbacks: dict[str, CallId] = {}
+    left_places: dict[str, LeftPlace] = {}
 
 
 _OF_THEIR_OWN = frozenset({"tallies", "idle", "reserves_called"})

@@ -11,6 +11,7 @@ from acd.domain.ids import AgentId, QueueName
 from acd.domain.outgoing import OutgoingRules
 from acd.domain.people import OfferMode, PeopleRules, Sentences, WrapUpPolicy
 from acd.domain.priorities import PriorityRule
+from acd.domain.work import AnnouncePolicy, CallbackPolicy
 from ivr.opening import OpeningHours
 from routing import AgentChoice, Needs, PoolRules, QueueRules, Requirements
 from routing.relaxation import Step
@@ -109,6 +110,10 @@ class QueuePolicy(Struct, frozen=True, kw_only=True):
     reserve: ReservePolicy | None = None
     hours: OpeningHours | None = None
     overflow: tuple[Overflow, ...] = ()
+    callback: CallbackPolicy | None = None  # None: it takes none
+    announce: AnnouncePolicy | None = None
+    ring_back_time: timedelta = timedelta()  # so long a caller who was lost keeps their place
+    caller_number: str = ""  # shown to those who are called for this queue
     pick_up: bool = False  # agents may take a waiting call by hand
     recording: RecordingPolicy = RecordingPolicy()
     wrap_up: WrapUpPolicy = WrapUpPolicy()

@@ -68,6 +68,7 @@ _CHANGES: frozenset[type[ev.Event]] = frozenset(
         ev.AgentLoggedOut,
         ev.AgentRemoved,
         ev.TalkAdopted,
+        ev.OutgoingCallPlaced,
     }
 )
 

@@ -13,7 +13,9 @@ from acd.domain.call import Call, CallStage, RunningRecording
 from acd.domain.errors import RecordingNotAllowedError, WrongStateError
 from acd.domain.ids import AgentId, CallId, QueueName, RecordingId, recording_id_of
 from acd.domain.queue import RecordingMode, RecordingPolicy
+from acd.domain.ring_wishes import talk_channel
 from acd.domain.turn import Rule, Turn
+from acd.domain.work import CallKind
 
 
 def tend(turn: Turn) -> None:
@@ -53,7 +55,7 @@ def stop_recording(turn: Turn, call_id: CallId, cause: str) -> None:
     )
     turn.wish(
         fx.StopRecording(
-            call_id=call_id, recording_id=recording_id, linkedid=call.linkedid, is_gone=cause == "call_ended"
+            call_id=call_id, recording_id=recording_id, linkedid=talk_channel(call), is_gone=cause == "call_ended"
         )
     )
 
@@ -61,6 +63,8 @@ def stop_recording(turn: Turn, call_id: CallId, cause: str) -> None:
 def _begin_if_wanted(turn: Turn, call_id: CallId) -> None:
     call = turn.state.calls.get(call_id)
     if call is None or call.recording is not None or call.queue not in turn.state.queues:
+        return
+    if call.kind is CallKind.VOICEMAIL:  # nobody talks
         return
     policy = turn.state.queues[call.queue].recording
     if is_chosen(call_id, policy, turn.state.rules.seed):
@@ -72,7 +76,7 @@ def _begin(turn: Turn, call: Call, mode: RecordingMode) -> None:
         fx.StartRecording(
             call_id=call.call_id,
             recording_id=recording_id_of(call.call_id, call.recordings + 1),
-            linkedid=call.linkedid,
+            linkedid=talk_channel(call),
             queue=QueueName(call.queue or ""),
             agent_id=call.agent_id,
             mode=mode,
@@ -92,7 +96,7 @@ def _goes_on(turn: Turn, call_id: CallId) -> bool:
 def start_recording(turn: Turn, command: cmd.StartRecording) -> None:
     call = _call_in_talk(turn, command.agent_id)
     policy = turn.state.queue(QueueName(call.queue or "")).recording
-    if policy.mode is RecordingMode.OFF:
+    if policy.mode is RecordingMode.OFF or call.kind is CallKind.VOICEMAIL:
         raise RecordingNotAllowedError("calls of this queue are not recorded")
     if call.recording is None:
         _begin(turn, call, RecordingMode.ON_DEMAND)
@@ -112,7 +116,10 @@ def _order_pause(turn: Turn, agent_id: AgentId, *, is_paused: bool) -> None:
     if running.is_paused is not is_paused:
         turn.wish(
             fx.PauseRecording(
-                call_id=call.call_id, recording_id=running.recording_id, linkedid=call.linkedid, is_paused=is_paused
+                call_id=call.call_id,
+                recording_id=running.recording_id,
+                linkedid=talk_channel(call),
+                is_paused=is_paused,
             )
         )
 
@@ -151,7 +158,7 @@ def report_started(turn: Turn, command: cmd.ReportRecordingStarted) -> None:
         wish = fx.StopRecording(
             call_id=call.call_id,
             recording_id=command.recording_id,
-            linkedid=call.linkedid,
+            linkedid=talk_channel(call),
             is_gone=call.stage is CallStage.ENDED,
         )
         turn.wish(wish)

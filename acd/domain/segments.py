@@ -99,6 +99,7 @@ _OF_CALLS: Mapping[type[ev.Event], Callable[[Any], _Step]] = {
     ev.ReservationTimedOut: lambda event: _Step(SegmentKind.WAITING, queue=event.queue),
     ev.ReservationCanceled: lambda event: _Step(SegmentKind.WAITING, queue=event.queue),
     ev.ReservationRescinded: lambda event: _Step(SegmentKind.WAITING, queue=event.queue),
+    ev.CallerLeftLine: lambda event: _Step(SegmentKind.IVR),
     ev.TalkHeld: lambda event: _Step(SegmentKind.HELD, event.agent_id),
     ev.TalkResumed: lambda event: _Step(SegmentKind.TALKING, event.agent_id),
     ev.ConsultStarted: lambda event: _Step(SegmentKind.CONSULT, event.agent_id),
@@ -273,6 +274,9 @@ class SegmentBook:
             case ev.TalkAdopted():
                 self._adopt(event)
                 return
+            case ev.WorkOpened() | ev.OutgoingCallPlaced():
+                self._opened(event)
+                return
             case ev.CallServedElsewhere():
                 self._served_elsewhere(event)
                 return
@@ -287,6 +291,8 @@ class SegmentBook:
                 book.start_wrap_up(event)
             case ev.WrapUpEnded():
                 is_over = book.end_wrap_up(event)
+            case ev.FarEndNotReached(next_at=next_at, queue=queue) if next_at is not None:
+                book.go(event.at, _Step(SegmentKind.WAITING, queue=queue))
             case ev.CallOverflowed(to_queue=None) if book.current.kind is SegmentKind.WAITING:
                 book.go(event.at, _Step(SegmentKind.IVR))  # back in the menus
             case ev.CallEnded():
@@ -300,6 +306,15 @@ class SegmentBook:
             del self._calls[book.call_id]
         if is_over or isinstance(event, ev.CallEnded):
             self._changed_calls[book.call_id] = _picture(book, is_over=is_over)
+
+    def _opened(self, event: ev.WorkOpened | ev.OutgoingCallPlaced) -> None:
+        """What no caller is on the line for: a callback or a message waits, an agent's own call rings. What rings the
+        agent's phone and then the far end's is one segment."""
+        call, kind, agent_id = event.call, SegmentKind.WAITING, None
+        if isinstance(event, ev.OutgoingCallPlaced):
+            kind, agent_id = SegmentKind.RINGING, event.agent_id
+        first = Segment(kind=kind, begins_at=event.at, queue=call.queue, agent_id=agent_id)
+        self._calls[call.call_id] = _CallBook(call.call_id, first, event.at)
 
     def _adopt(self, event: ev.TalkAdopted) -> None:
         """A talk found under way, of a call that was lost sight of or never seen."""
@@ -381,6 +396,7 @@ _OF_AGENTS: Mapping[type[ev.Event], Callable[[Any], _AgentStep]] = {
     ev.ReservationAccepted: lambda event: (AgentState.TALKING, {"call_id": event.call_id}),
     ev.TalkAdopted: lambda event: (AgentState.TALKING, {"call_id": event.call.call_id}),
     ev.WrapUpStarted: lambda event: (AgentState.WRAP_UP, {"call_id": event.call_id}),
+    ev.OutgoingCallPlaced: lambda event: (AgentState.RESERVED, {"call_id": event.call.call_id}),
     ev.TalkHeld: lambda event: _talking(event, "held"),
     ev.TalkResumed: _talking,
     ev.ConsultStarted: lambda event: _talking(event, "consult"),

@@ -15,6 +15,7 @@ from acd.domain.errors import UnknownAgentError, UnknownCallError, UnknownQueueE
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId
 from acd.domain.queue import Door, QueuePolicy, ReservePolicy, RoutingRules
 from acd.domain.tallies import Tallies
+from acd.domain.work import LeftPlace
 from routing import Pool, Requirements, WorkItem
 from routing.relaxation import Stage, stages_of
 
@@ -43,6 +44,8 @@ class State:
         self.pool = Pool()  # waiting calls, agents logged in and ready
         self.tallies = Tallies()
         self.reserves: tuple[tuple[QueueName, ReservePolicy], ...] = ()  # queues that have one
+        self.callbacks: dict[str, CallId] = {}  # not ended, by queue and number (see `work.place_key`)
+        self.left_places: dict[str, LeftPlace] = {}  # of callers who were lost, by the same
         self._stages: dict[tuple[QueueName, Requirements, int], tuple[Stage, ...]] = {}  # once per distinct needs
 
     # questions -----------------------------------------------------------------------------------------------

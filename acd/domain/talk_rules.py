@@ -18,6 +18,7 @@ from acd.domain.outgoing import FarEnd
 from acd.domain.state import State
 from acd.domain.talk import Consult, ConsultStage, HeldBy, TalkMode
 from acd.domain.turn import Rule, Turn
+from acd.domain.work import CallKind
 
 CONSULT_TIME = timedelta(seconds=30)  # a consulted party rings so long; Dial keeps to it
 CONSULT_GRACE = timedelta(seconds=3)  # then the engine's own timer, for a lost session
@@ -31,7 +32,14 @@ def own_talk(turn: Turn, agent_id: AgentId) -> Call:
         raise WrongStateError(f"{agent.profile.name} is {agent.state}, not talking")
     if call.agent_id != agent_id:
         raise WrongStateError(f"{agent.profile.name} is only consulted: the call is another agent's")
+    has_caller(call)
     return call
+
+
+def has_caller(call: Call) -> None:
+    """What is done to a talk is done to the caller's channel. Raises WrongStateError."""
+    if call.kind is not CallKind.INBOUND:
+        raise WrongStateError("that can be done with a caller on the line, not with whom an agent called")
 
 
 def queue_of(call: Call) -> QueueName:

@@ -119,6 +119,10 @@ class Tallies:
         last, times = tally.row
         tally.row = (queue, times + 1 if last == queue else 1)
 
+    def was_busy(self, agent_id: AgentId, seconds: float, at: datetime) -> None:
+        """With work that no queue's handle time is learnt from."""
+        self.of(agent_id, at).handled_seconds += seconds
+
     def not_ready(self, agent_id: AgentId, reason: str, seconds: float, at: datetime, *, is_work: bool) -> None:
         tally = self.of(agent_id, at)
         tally.not_ready_seconds[reason] = tally.not_ready_seconds.get(reason, 0.0) + seconds

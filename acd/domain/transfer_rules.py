@@ -19,7 +19,7 @@ from acd.domain.ids import AgentId, reservation_id_of
 from acd.domain.outgoing import FarEnd
 from acd.domain.priorities import Priority
 from acd.domain.talk import Consult, ConsultStage, Destination, Handover, TalkMode
-from acd.domain.talk_rules import answered_consult, be_free, own_talk, queue_of, reachable
+from acd.domain.talk_rules import answered_consult, be_free, has_caller, own_talk, queue_of, reachable
 from acd.domain.turn import Rule, Turn
 from acd.domain.waiting_rules import put_in_queue
 
@@ -224,6 +224,7 @@ def take_over_call(turn: Turn, command: cmd.TakeOverCall) -> None:
     call = turn.state.call(command.call_id)
     if call.stage is not CallStage.TALKING or call.talk_ended_at is not None or call.agent_id is None:
         raise WrongStateError("nobody talks to this caller")
+    has_caller(call)
     be_free(agent, call.agent_id)
     if not call.is_controlled:
         raise WrongStateError("the call is not under control at this moment: try again")

@@ -15,10 +15,12 @@ from acd.domain.errors import WrongStateError
 from acd.domain.estimates import expected_wait_seconds
 from acd.domain.ids import AgentId, CallId, QueueName, agent_id_of
 from acd.domain.overflow import overflow_at_door
+from acd.domain.places import kept_place
 from acd.domain.priorities import Priority, priority_of
 from acd.domain.queue import PreferredBy, PreferredRing, QueuePolicy
 from acd.domain.state import State
 from acd.domain.turn import Rule, Turn
+from acd.domain.work import CallKind
 from routing.relaxation import stage_due
 
 _BEFORE_QUEUE = frozenset({CallStage.ARRIVING, CallStage.IVR, CallStage.DETACHED})
@@ -41,7 +43,9 @@ def enqueue_call(turn: Turn, command: cmd.EnqueueCall) -> None:
 def _let_in(turn: Turn, call: Call, policy: QueuePolicy, place: cmd.EnqueueCall) -> bool:
     """Into this queue, or into the one it overflows to. False: turned away. A queue is tried once only."""
     tried: set[QueueName] = set(call.left_queues)  # should a menu lead back, the caller is not sent round
-    is_back = place.is_back and call.turned_away is None
+    is_back = (place.is_back and call.turned_away is None) or kept_place(
+        turn.state, policy.name, call, turn.now
+    ) is not None
     while not is_back and policy.name not in tried:
         tried.add(policy.name)
         way_out = overflow_at_door(turn.state, call, policy, place.skills, turn.now)
@@ -83,6 +87,8 @@ def put_in_queue(
     queued_at = min(place.queued_at or turn.now, turn.now)
     rings = first + tuple(ring for wanted in policy.preferred if (ring := _ring(call, wanted)))
     in_force, ring_since = _ring_by(rings, queued_at, turn.now)
+    kept = kept_place(turn.state, policy.name, call, turn.now)
+    place_at = place.place_at or (min(kept, queued_at) if kept else None)
     turn.happened(
         ev.CallQueued(
             at=turn.now,
@@ -93,7 +99,7 @@ def put_in_queue(
             attributes=place.attributes,
             skills=place.skills,
             queued_at=queued_at,
-            place_at=place.place_at,
+            place_at=place_at,
             rings=rings,
             ring=in_force,
             ring_since=ring_since,
@@ -154,6 +160,8 @@ def progress(turn: Turn, call_id: CallId) -> None:
         step = turn.state.stage_of(call).step
         if step is None or reached.cause in _OF_RINGS:
             continue
+        if call.kind is not CallKind.INBOUND:
+            continue  # what no caller holds on for stays where it was asked for
         if (step.queue and _send_on(turn, call, step.queue)) or (step.flow and _send_into(turn, call, step.flow)):
             return
     if watch := _step_watch(turn.state, turn.state.calls[call_id], turn.now):
@@ -329,7 +337,6 @@ def rules_changed(turn: Turn) -> None:
 
 
 RULES: Mapping[type[cmd.Command], Rule] = {
-    cmd.EnqueueCall: enqueue_call,
     cmd.AdjustPlace: adjust_place,
     cmd.ReachStep: reach_step,
 }

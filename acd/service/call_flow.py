@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from dataclasses import replace as replace_fields
 from datetime import datetime
 
 import structlog
@@ -20,11 +21,12 @@ from acd.domain import commands as cmd
 from acd.domain.agent import NotReadyReason
 from acd.domain.arrangement import Arrangement, arrangement_of
 from acd.domain.call import Call, CallStage, Reason, Result, Termination
-from acd.domain.effects import RingAgent, TurnAway
+from acd.domain.effects import Announce, RingAgent, TurnAway
 from acd.domain.ids import AgentId, CallId, QueueName, ReservationId, call_id_of
 from acd.domain.priorities import Attributes, attributes_asked_for
 from acd.domain.talk import HeldBy, TalkMode
 from acd.service.admission import NO_LIMITS, Limits
+from acd.service.asides import IN_LINE, Aside, Asides, announced
 from acd.service.identification import LOOKUP_LIMIT, Identification
 from acd.service.menu import MenuServices, MenuWalk, Route, SentOn
 from acd.service.ports import (
@@ -41,7 +43,7 @@ from acd.service.survey_desk import SurveyDesk, SurveyPlan
 from acd.service.talk import CallersPart, Next
 from acd.service.talk_legs import LegServices, state_of
 from ivr import interpreter
-from ivr.model import EnterQueue, HangUp, PromptRef, Session
+from ivr.model import EnterQueue, HangUp, PromptRef, Session, Step
 from routing.model import canonical
 
 log = structlog.get_logger(__name__)
@@ -52,6 +54,7 @@ _PHONE_TROUBLE = {
     DialStatus.BUSY: NotReadyReason.PHONE_BUSY,
     DialStatus.UNREACHABLE: NotReadyReason.PHONE_UNREACHABLE,
     DialStatus.FAILED: NotReadyReason.RING_FAILED,
+    DialStatus.MACHINE: NotReadyReason.RING_FAILED,
 }
 
 
@@ -117,6 +120,8 @@ class CallFlow:
         self._farewell: TurnAway | None = None
         self._wish: RingAgent | None = None  # the latest one not yet looked at
         self._wished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._asides = Asides(channel, lambda: services.state.calls.get(self.call_id), self._walk_beside)
+        self._identified: asyncio.Task[None] | None = None
         self.part = CallersPart(channel, services)
         self.dialled: ReservationId | None = None  # the reservation whose phone rings (or talks) now
 
@@ -146,6 +151,7 @@ class CallFlow:
         self._start(route)
         route = self._route_inside(route)
         lookup = self._services.tasks.start(self._identification.find(self._facts.ticket), "identify_caller")
+        self._identified = lookup
         if self._facts.stage in _WAITS and self._knows_queue():
             self._settle_ring()
             await lookup
@@ -159,7 +165,7 @@ class CallFlow:
             wish = await self._sent_on(wish, lookup)
 
     async def _through(
-        self, walked: tuple[Session, EnterQueue | HangUp], lookup: asyncio.Task[None]
+        self, walked: tuple[Session | None, EnterQueue | HangUp], lookup: asyncio.Task[None]
     ) -> TurnAway | None:
         """Where the menus lead: to the end of the call, or into a queue. What comes back is that queue's wish."""
         session, step = walked
@@ -168,7 +174,31 @@ class CallFlow:
             await self._channel.finish()
             return None
         await lookup  # the agent's screen shows who calls
-        return await self._wait_for_agent(self._place_in(step), interpreter.dump(session))
+        return await self._wait_for_agent(self._place_in(step), interpreter.dump(session) if session else "")
+
+    async def _walk_beside(self, aside: Aside, until: asyncio.Future[None]) -> Step | None:
+        call = self._services.state.calls.get(self.call_id)
+        try:
+            route = self._services.flow_named(aside.flow)
+        except LookupError:
+            log.warning("flow_beside_unknown", call_id=self.call_id, flow=aside.flow)
+            return None
+        if call is None or self._identified is None:
+            return None
+        brought = self._brought(call)
+        brought = replace_fields(brought, attributes={**brought.attributes, **aside.attributes})
+        return await self._new_menu().beside(route, self._identified, brought, until)
+
+    def _brought(self, call: Call) -> SentOn:
+        name, _, version = call.flow.partition("@")
+        return SentOn(
+            path=call.ivr_path,
+            flow=(name, version),
+            language=call.language,
+            attributes=self._noted,
+            priority=self._place.priority if self._place else None,
+            skills=dict(self._place.skills) if self._place else {},
+        )
 
     async def _sent_on(self, wish: TurnAway, lookup: asyncio.Task[None]) -> TurnAway | None:
         """The queue does not keep this caller: on into a menu, or a sentence and the end."""
@@ -181,21 +211,23 @@ class CallFlow:
         if route is None or call is None:
             await self._say_farewell(wish)
             return None
-        name, _, version = call.flow.partition("@")
         menu = self._menu = self._new_menu()
-        brought = SentOn(
-            path=call.ivr_path,
-            flow=(name, version),
-            language=call.language,
-            attributes=self._noted,
-            priority=self._place.priority if self._place else None,
-            skills=dict(self._place.skills) if self._place else {},
-        )
-        return await self._through(await menu.walk(route, lookup, brought), lookup)
+        return await self._through(await menu.walk(route, lookup, self._brought(call)), lookup)
 
     def key_pressed(self, key: str) -> None:
-        """The switch heard a key of the caller's."""
+        """The switch heard a key of the caller's. While music plays, one may lead into a menu."""
+        call = self._services.state.calls.get(self.call_id)
+        is_in_line = call is not None and call.stage in IN_LINE and not self._asides.is_under_way
+        policy = self._services.state.queues.get(call.queue) if call is not None and call.queue else None
+        if is_in_line and policy is not None and policy.callback is not None and policy.callback.key:
+            if key == policy.callback.key:
+                self._asides.ask(Aside(flow=policy.callback.flow))
+            return
         self._channel.key_pressed(key)
+
+    def announce(self, wish: Announce) -> None:
+        """It is time to tell this caller how they stand."""
+        self._asides.ask(announced(wish))
 
     def ring(self, wish: RingAgent) -> None:
         """The engine found an agent. Called from within its decision, after the screen-pop went out."""
@@ -332,9 +364,9 @@ class CallFlow:
                 farewell, self._farewell = self._farewell, None
                 self._wished = asyncio.get_running_loop().create_future()
                 return farewell
-            if not self._wished.done():
-                await self._channel.start_music()
-            await self._channel.idle_until(self._wished)
+            elsewhere = await self._asides.wait(self._wished)
+            if elsewhere is not None and self._identified is not None:
+                return await self._through((None, elsewhere), self._identified)
             self._wished = asyncio.get_running_loop().create_future()
             wish, self._wish = self._wish, None
             if wish is None or self._services.state.reserved_call(self.call_id, wish.reservation_id) is None:

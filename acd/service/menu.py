@@ -45,6 +45,7 @@ from ivr.model import (
 from ivr.nodes.request import PIN_CHECK
 from ivr.schema import Flow
 from ivr.self_service import AttachCaller, FindIncident, KeepAnswer, OpenRequest, RecordVoice, SelfService
+from routing.model import Requirements, canonical
 
 log = structlog.get_logger(__name__)
 
@@ -102,7 +103,9 @@ class MenuWalk:
         self._call_id = call_id
         self._identification = identification
         self._hotline = HotlineSteps(channel, services.hotline, call_id, identification)
-        self._hand_over = HandOverDesk(channel, services.hand_over, call_id)
+        self._hand_over = HandOverDesk(channel, services.hand_over, call_id, lambda: identification.caller)
+        self._until: asyncio.Future[None] | None = None  # what ends a walk of one who waits
+        self._asked: tuple[int | None, Requirements] = (None, ())  # priority and skills, so far
         self._recorded: tuple[IvrStep, ...] = ()
         self._before: tuple[IvrStep, ...] = ()  # of the menus that led the caller to a queue which sends them here
         self._first_flow = ("", "")  # and the first of those, with its version
@@ -121,6 +124,7 @@ class MenuWalk:
                 self.record(session)
                 if isinstance(step, EnterQueue | HangUp):
                     return session, step
+                self._asked = (session.priority, canonical(session.skills))
                 given = await self._perform(step, session.language, identified)
                 session, step_after = interpreter.advance(session, given, self._services.clock.now())
                 # Where a place in the queue follows at once, that says it all.
@@ -129,8 +133,30 @@ class MenuWalk:
                     await self._channel.set_state(ivr_session=interpreter.dump(session))
                 step = step_after
         except CallerHungUpError:
+            await self._hand_over.caller_left()
             self.record(interpreter.advance(session, CallerGone())[0])
             raise
+
+    async def beside(
+        self, route: Route, identified: asyncio.Task[None], brought: SentOn, until: asyncio.Future[None]
+    ) -> Step | None:
+        """Walk this flow with a caller who waits in a queue, until `until`: then the walk is over where it is, and None
+        is returned. Else its last step. Raises CallerHungUpError, ControlLostError."""
+        self._until = until
+        session, step = self._go_on(route, brought, is_waiting=True)
+        try:
+            while not until.done():
+                if isinstance(step, EnterQueue | HangUp):
+                    return step
+                self._asked = (session.priority, canonical(session.skills))
+                given = await self._perform(step, session.language, identified)
+                session, step = interpreter.advance(session, given, self._services.clock.now())
+        except CallerHungUpError:
+            await self._hand_over.caller_left()
+            raise
+        finally:
+            self._until = None
+        return None
 
     def kept(self, route: Route) -> Session | None:
         """The session the channel carries, None where there is none that can be taken up."""
@@ -168,7 +194,8 @@ class MenuWalk:
     async def _perform(self, step: Performed, language: str, identified: asyncio.Task[None]) -> Input:
         match step:
             case Play():
-                await self._channel.play(await self._sounds(step.prompts), interruptible=step.interruptible)
+                sounds = await self._sounds(step.prompts)
+                await self._channel.play(sounds, interruptible=step.interruptible, until=self._until)
                 return Played()
             case Collect():
                 return await self._collect(step)
@@ -186,7 +213,7 @@ class MenuWalk:
                     step.service, step.path, step.into, deadline=step.timeout, tries=step.tries
                 )
                 return LookupResult(values is not None, values or {})
-        return await self._hand_over.perform(step)
+        return await self._hand_over.perform(step, self._asked[0], self._asked[1])
 
     async def _sounds(self, prompts: Sequence[PromptRef]) -> list[str]:
         if any(prompt.pieces for prompt in prompts):
@@ -202,6 +229,7 @@ class MenuWalk:
             digit_timeout=step.digit_timeout,
             interruptible=step.interruptible,
             is_retry=step.is_retry,
+            until=self._until,
         )
         return Digits(keyed.digits, "complete" if keyed.is_complete else "timeout")
 
@@ -223,13 +251,14 @@ class MenuWalk:
             return session, interpreter.step_of(session)
         return interpreter.begin(route.flow, self._caller_facts(route), self._services.clock.now())
 
-    def _go_on(self, route: Route, sent_on: SentOn) -> tuple[Session, Step]:
+    def _go_on(self, route: Route, sent_on: SentOn, *, is_waiting: bool = False) -> tuple[Session, Step]:
         facts = structs.replace(
             self._caller_facts(route),
             language=sent_on.language or route.language,
             attributes=sent_on.attributes,
             priority=sent_on.priority,
             skills=sent_on.skills,
+            is_waiting=is_waiting,
         )
         self._before, self._recorded = sent_on.path, sent_on.path
         self._first_flow = sent_on.flow

@@ -13,10 +13,11 @@ from typing import Literal, TypeVar
 from acd.domain.call import Call
 from acd.domain.caller import Caller, CallerContext
 from acd.domain.commands import Command
-from acd.domain.effects import CommitTicket
+from acd.domain.effects import CallAgentFirst, CommitTicket
 from acd.domain.events import Event
 from acd.domain.journal_format import DeskWish
 from acd.domain.outgoing import FarEnd
+from acd.domain.work import Message
 from ivr.model import PromptRef
 from routing import Taste
 
@@ -112,6 +113,7 @@ class Stage:
 
     IVR = "ivr"
     WAITING = "waiting"
+    AGENT_FIRST = "agent_first"  # an agent's own channel, to be joined to a far end
     TALKING = "talking"  # again, after a hold or a transfer: when the channel comes back, that is over
     HELD = "held"  # the agent is at the desk
     TRANSFERRED = "transferred"  # waiting again, or without a queue in the menus: whatever a Dial before has said
@@ -124,6 +126,7 @@ class DialStatus(StrEnum):
     BUSY = "busy"
     UNREACHABLE = "unreachable"
     FAILED = "failed"
+    MACHINE = "machine"  # something answered, but nobody
 
 
 class JoinStatus(StrEnum):
@@ -162,8 +165,11 @@ class CallerChannel(ABC):
         """
 
     @abstractmethod
-    async def play(self, sounds: Sequence[str], *, interruptible: bool = False) -> None:
-        """`interruptible`: the first key ends it; it is kept for the next `collect`, as all others are."""
+    async def play(
+        self, sounds: Sequence[str], *, interruptible: bool = False, until: asyncio.Future[None] | None = None
+    ) -> None:
+        """`interruptible`: the first key ends it; it is kept for the next `collect`, as all others are. `until`: ends
+        it, too, at once."""
 
     @abstractmethod
     async def collect(
@@ -176,12 +182,14 @@ class CallerChannel(ABC):
         digit_timeout: timedelta,
         interruptible: bool = True,
         is_retry: bool = False,
+        until: asyncio.Future[None] | None = None,
     ) -> Keyed:
         """Play, interrupted by the first key, and collect keys. The terminator is not among the digits.
 
         `timeout` runs from the end of the sounds to the first key, `digit_timeout` between keys. Keys pressed before
         count first, and nothing is played then; `is_retry` forgets them. Not `interruptible`: all is played, keys
-        pressed meanwhile count.
+        pressed meanwhile count. `until`: ends it at once, with the keys so far; then keys are heard from the switch
+        alone.
         """
 
     @abstractmethod
@@ -227,9 +235,11 @@ class CallerChannel(ABC):
         raise NotImplementedError
 
     @abstractmethod
-    async def dial_out(self, to: FarEnd, limit: timedelta) -> DialStatus:
+    async def dial_out(
+        self, to: FarEnd, limit: timedelta, *, detect_machines: bool = False, keep_status: bool = False
+    ) -> DialStatus:
         """Ring somebody who is no agent, for `limit` at most, and stay until it is over, as `dial` does. The caller
-        hears what the other side sends."""
+        hears what the other side sends. `keep_status`: a channel that comes again after it has been answered."""
 
     def heard_answer(self) -> None:  # noqa: B027  # a hint: those who have no use for it leave it
         """The switch says that the phone now dialled has been answered: nobody need ask how the ringing ended."""
@@ -323,6 +333,21 @@ class FallbackCall:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentNotReached:
+    """The phone of an agent who was to be called first did not answer."""
+
+    linkedid: str
+    status: DialStatus
+
+
+@dataclass(frozen=True, slots=True)
+class FarEndAnswered:
+    """Whom an agent's channel called has answered."""
+
+    linkedid: str
+
+
+@dataclass(frozen=True, slots=True)
 class PhoneReachable:
     """An agent's phone can be rung, or cannot: it is registered, or is not or does not answer. Told when it changes,
     and of every phone after each (re)connection."""
@@ -361,6 +386,8 @@ TelephonyFact = (
     | FallbackCall
     | LegGone
     | LegHeld
+    | AgentNotReached
+    | FarEndAnswered
     | PhoneReachable
     | DoNotDisturb
     | MonitorEnded
@@ -397,6 +424,15 @@ class Telephony(ABC):
     def dial_is_over(self, linkedid: str) -> None:
         """The caller's channel dials no more: a stop not yet carried out must not hit the next ring."""
 
+    @abstractmethod
+    async def call_agent(self, wish: CallAgentFirst) -> None:
+        """Ring the agent's phone on a channel of its own. Answered, it comes under control with the stage
+        `Stage.AGENT_FIRST`. Raises TelephonyError."""
+
+    @abstractmethod
+    async def stop_playing(self, linkedid: str) -> None:
+        """End the sound that plays to this caller, if one does. Raises TelephonyError."""
+
     # a talk's legs: every method may raise TelephonyError
 
     @property
@@ -418,7 +454,7 @@ class Telephony(ABC):
 
     @abstractmethod
     async def hang_up(self, leg: str) -> None:
-        """A leg that is gone is no error."""
+        """A leg, or an agent's own channel, by its id. One that is gone is no error."""
 
     @abstractmethod
     async def end_conference(self, linkedid: str, room: str) -> None:
@@ -469,6 +505,18 @@ class FallbackQueues(ABC):
     @abstractmethod
     async def forget(self, linkedid: str) -> None:
         """What was told of this call as `FallbackCall` is accounted for: it need not be told again."""
+
+
+class Messages(ABC):
+    """Where callers' messages are recorded."""
+
+    @abstractmethod
+    async def place_for(self, name: str) -> str:
+        """Where the switch is to record the message of that name: a path without extension."""
+
+    @abstractmethod
+    async def kept(self, name: str) -> Message | None:
+        """What is there; None for nothing, or a click."""
 
 
 class Desk(ABC):

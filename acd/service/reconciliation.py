@@ -10,6 +10,7 @@ import structlog
 from acd.domain.call import CallStage
 from acd.domain.ids import call_id_of
 from acd.domain.state import State
+from acd.domain.work import CallKind
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +34,8 @@ class Reconciliation:
         found: Counter[str] = Counter()
         calls = {call.linkedid: call for call in self._state.calls.values() if call.stage is not CallStage.ENDED}
         for linkedid, call in calls.items():
-            if linkedid not in live and call.started_at < observed_at:
+            has_channel = call.kind is CallKind.INBOUND or call.stage is CallStage.TALKING
+            if has_channel and linkedid not in live and call.started_at < observed_at:
                 found[f"gone_{call.stage.value}"] += 1
         found["unknown"] = len(live - calls.keys() - {c.linkedid for c in self._state.calls.values()})
         for linkedid in talking:

@@ -17,6 +17,7 @@ from acd.domain.changes.conversation import consulted_agent
 from acd.domain.ids import AgentId, CallId, QueueName
 from acd.domain.metrics import QueueStatistics
 from acd.domain.state import State
+from acd.domain.work import CallKind
 from acd.service.feeds import Feed
 from acd.service.ports import Clock
 from acd.service.views import AgentView, CallView, QueueView, agent_view, call_view, queue_view
@@ -76,7 +77,8 @@ class Screens:
     def queue_views(self, names: Iterable[QueueName] | None = None) -> list[QueueView]:
         waiting: dict[QueueName, list[Call]] = {}
         for call in self._state.calls.values():
-            if call.queue and call.stage in {CallStage.WAITING, CallStage.RESERVED}:
+            is_in_line = call.stage in {CallStage.WAITING, CallStage.RESERVED}
+            if call.queue and is_in_line and call.kind is not CallKind.OUTBOUND:
                 waiting.setdefault(call.queue, []).append(call)
         now, doors = self._clock.now(), self._state.doors
         chosen = self._state.queues if names is None else [name for name in names if name in self._state.queues]
@@ -104,7 +106,7 @@ class Screens:
             if isinstance(event, ev.AgentRegistered):
                 agent_id = event.profile.agent_id
             for concerned in (agent_id, consulted_agent(event)):
-                if concerned is not None:
+                if concerned:
                     agents[concerned] = None
             queue = getattr(event, "queue", None)
             if queue is not None:
@@ -123,6 +125,8 @@ class Screens:
         match event:
             case ev.CallReserved(agent_id=agent_id, call_id=call_id):
                 self.agent_feed(agent_id).publish("offer", self._call_of(call_id))
+            case ev.FarEndNotReached(agent_id=agent_id, call_id=call_id):
+                self._tell_not_reached(agent_id, call_id, event)
             case (
                 ev.ReservationRejected(agent_id=agent_id)
                 | ev.ReservationTimedOut(agent_id=agent_id)
@@ -136,6 +140,8 @@ class Screens:
                 ev.ReservationAccepted(agent_id=agent_id, call_id=call_id)
                 | ev.TalkAdopted(agent_id=agent_id, call=Call(call_id=call_id))
                 | ev.TalkEnded(agent_id=agent_id, call_id=call_id)
+                | ev.FarEndDialled(agent_id=agent_id, call_id=call_id)
+                | ev.OutgoingCallPlaced(agent_id=agent_id, call=Call(call_id=call_id))
             ):
                 if view := self._call_of(call_id):  # without wrap-up time it may be forgotten already
                     self.agent_feed(agent_id).publish("call", view)
@@ -179,6 +185,10 @@ class Screens:
             case ev.AgentRemoved(agent_id=agent_id):
                 if feed := self._agent_feeds.pop(agent_id, None):
                     feed.close()
+
+    def _tell_not_reached(self, agent_id: AgentId, call_id: CallId, event: ev.FarEndNotReached) -> None:
+        data = {"call_id": call_id, "reservation_id": event.reservation_id, "why": f"far_end_{event.cause}"}
+        self.agent_feed(agent_id).publish("offer_ended", data)
 
     def _tell_party(self, call_id: CallId) -> None:
         """The call as it is now, to the agents in it."""

@@ -12,9 +12,11 @@ import structlog
 from acd.domain import commands as cmd
 from acd.domain import effects as fx
 from acd.domain.call import CallStage, Reason
-from acd.domain.ids import AgentId, CallId, ReservationId, call_id_of, linkedid_of
+from acd.domain.ids import ATTEMPT, AgentId, CallId, ReservationId, call_id_of, is_attempt, linkedid_of
 from acd.domain.talk import Consult, ConsultStage
+from acd.domain.work import CallKind, kind_of
 from acd.service.admission import Admission
+from acd.service.agent_first import AgentFirst, AgentFirstServices
 from acd.service.call_flow import CallFlow, FlowServices, adopt_talk
 from acd.service.fallback import ServedElsewhere
 from acd.service.phones import PhoneWatch
@@ -34,6 +36,7 @@ from acd.service.ports import (
     LiveChannels,
     MonitorEnded,
     PhoneReachable,
+    Stage,
     TelephonyFact,
 )
 from acd.service.reconciliation import Reconciliation
@@ -57,6 +60,11 @@ class Switchboard:
         self._desk: dict[CallId, list[DeskLeg]] = {}  # legs under control there
         self._arranger = Arranger(services)
         self._failures: Counter[CallId] = Counter()
+        self.agent_first = AgentFirst(
+            AgentFirstServices(
+                submit=services.submit, state=services.state, telephony=services.telephony, tasks=services.tasks
+            )
+        )
         self.on_live_channels: Callable[[], None] = lambda: None  # connected to the switch, maybe again
         self.on_monitor_ended: Callable[[MonitorEnded], None] = lambda fact: None
         self.admission = Admission(services.limits, self.__len__)
@@ -73,6 +81,9 @@ class Switchboard:
 
     async def take_call(self, channel: CallerChannel) -> None:
         """Handle one session with a caller's channel, to its end. Never raises but for cancellation."""
+        if channel.facts.stage == Stage.AGENT_FIRST:
+            await self.agent_first.take(channel)
+            return
         call_id = call_id_of(channel.facts.linkedid)
         if self._is_new(channel) and self.admission.refuses():
             with suppress(CallerHungUpError, ControlLostError):
@@ -160,6 +171,10 @@ class Switchboard:
         if flow is not None:
             flow.turn_away(wish)
 
+    def announce(self, wish: fx.Announce) -> None:
+        if flow := self._flows.get(wish.call_id):
+            flow.announce(wish)
+
     def arrange(self, wish: fx.ArrangeTalk) -> None:
         if flow := self._flows.get(wish.call_id):
             flow.part.arranged()
@@ -174,6 +189,9 @@ class Switchboard:
         self._arranger.play_digits(wish, linkedid_of(wish.call_id))
 
     def stop_ringing(self, wish: fx.StopRinging) -> None:
+        if kind_of(wish.call_id) is not CallKind.INBOUND:
+            self.agent_first.stop(wish)
+            return
         flow = self._flows.get(wish.call_id)
         if flow is not None and flow.dialled == wish.reservation_id:
             self._services.tasks.start(self._stop(flow, wish), "stop_ringing")
@@ -185,6 +203,11 @@ class Switchboard:
     # what the switch tells -----------------------------------------------------------------------------------
 
     def hear(self, fact: TelephonyFact) -> None:
+        if is_attempt(getattr(fact, "linkedid", "")):
+            if isinstance(fact, LegAnswered) and call_id_of(fact.linkedid) not in self._services.state.calls:
+                self._adopt(fact.linkedid, fact.extension)
+            self.agent_first.hear(fact)
+            return
         match fact:
             case LegRinging(linkedid, extension):
                 if call := self._reserved_for(linkedid, extension):
@@ -225,9 +248,11 @@ class Switchboard:
             case FallbackCall():
                 self.reconciliation.served_elsewhere()
                 self.served_elsewhere.take(fact)
-            case LiveChannels(linkedids, observed_at, talking):
+            case LiveChannels(channels, observed_at, talking):
+                linkedids = frozenset(linkedid.partition(ATTEMPT)[0] for linkedid in channels)
                 # Asterisk's list and the sessions race: a call under control has its own word on when it ends.
                 controlled = {flow.linkedid for flow in self._flows.values()}
+                controlled |= {linkedid.partition(ATTEMPT)[0] for linkedid in self.agent_first.linkedids}
                 self.reconciliation.looked(linkedids | controlled, talking, observed_at)
                 self._services.submit(cmd.Reconcile(live_linkedids=linkedids | controlled, observed_at=observed_at))
                 self._services.tasks.start(self._settle(linkedids | controlled), "settle_calls")

@@ -64,6 +64,11 @@ class CallView(Struct, frozen=True, kw_only=True):
     wait_seconds: float | None
     attempt: int
     reasons: tuple[str, ...]  # why this agent got this call
+    kind: str  # inbound, callback, outbound, voicemail
+    dialled_at: datetime | None  # of callbacks and outgoing calls: the agent is on the line, the number rings
+    tries: int  # of a callback, so far in vain
+    due_at: datetime | None  # not before
+    message_seconds: float | None  # of a voicemail
     talk_mode: str  # talking, held, consulting, conference
     held_by: str  # screen or phone, while held
     mode_since: datetime | None
@@ -188,6 +193,11 @@ def call_view(call: Call, policy: QueuePolicy | None, agents: Mapping[AgentId, A
         wait_seconds=(until - call.queued_at).total_seconds() if until and call.queued_at else None,
         attempt=call.attempts,
         reasons=call.reasons,
+        kind=call.kind,
+        dialled_at=call.dialled_at,
+        tries=call.plan.tries if call.plan else 0,
+        due_at=call.plan.due_at if call.plan else None,
+        message_seconds=call.message.length.total_seconds() if call.message else None,
         talk_mode=call.talk_mode,
         held_by=call.held_by,
         mode_since=call.mode_since,

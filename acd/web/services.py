@@ -15,6 +15,7 @@ from acd.service.hotline import Hotline
 from acd.service.incidents import IncidentBoard
 from acd.service.ivr_figures import IvrFigures
 from acd.service.monitors import Monitors
+from acd.service.outgoing import Outgoing
 from acd.service.ports import Clock, UserDirectory
 from acd.service.screens import Screens
 from acd.service.supervision import Supervision
@@ -33,6 +34,7 @@ class WebServices:
     screens: Screens
     supervision: Supervision
     monitors: Monitors
+    outgoing: Outgoing
     users: UserDirectory
     desk: Desk
     clock: Clock

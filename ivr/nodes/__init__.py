@@ -10,6 +10,7 @@ from ivr.nodes.announce import Announce
 from ivr.nodes.assign import Assign
 from ivr.nodes.base import Asking, Exit, Node, Prompt, Retry, Said, Spoken
 from ivr.nodes.branch import Fork
+from ivr.nodes.callback import OfferCallback
 from ivr.nodes.collect import CollectDigits
 from ivr.nodes.goto import Goto
 from ivr.nodes.hangup import EndCall
@@ -24,6 +25,7 @@ from ivr.nodes.speak_ticket import SpeakTicket
 from ivr.nodes.subflow import CallFlow, Return
 from ivr.nodes.survey import AskSurvey
 from ivr.nodes.transfer import TransferCall
+from ivr.nodes.voicemail import LeaveMessage
 
 AnyNode = Annotated[
     Menu
@@ -42,6 +44,8 @@ AnyNode = Annotated[
     | Return
     | Goto
     | TransferCall
+    | LeaveMessage
+    | OfferCallback
     | Queue
     | EndCall,
     Field(discriminator="kind"),
@@ -62,9 +66,11 @@ __all__ = [
     "Fork",
     "Goto",
     "Hours",
+    "LeaveMessage",
     "MakeRequest",
     "Menu",
     "Node",
+    "OfferCallback",
     "Prompt",
     "Queue",
     "Retry",

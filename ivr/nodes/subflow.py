@@ -58,6 +58,8 @@ class Return(Node):
 
     def enter(self, session: Session) -> Move:
         path = noted(session.path, exit_="returned")
+        if not session.stack and session.facts.get("waiting"):  # back into the line
+            return replace(session, is_over=True, ending="returned", path=path), None
         if not session.stack:  # a number leads to a flow that is only for calling
             return replace(session, path=path), session.flow.fallback
         frame = session.stack[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import heapq
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -13,7 +14,8 @@ from acd.domain.call import Call
 from acd.domain.caller import Caller, CallerContext, Certainty, ContactCard, TicketCard
 from acd.domain.commands import Command
 from acd.domain.effects import CommitTicket
-from acd.service.ports import Clock, Desk, DeskError, Lookups, Prompts, PromptsError, Timers
+from acd.domain.work import Message
+from acd.service.ports import Clock, Desk, DeskError, Lookups, Messages, Prompts, PromptsError, Timers
 from ivr.model import PromptRef
 from tests.fakes.switch import FakeChannel, FakeTelephony
 
@@ -22,6 +24,7 @@ __all__ = [
     "FakeChannel",
     "FakeDesk",
     "FakeLookups",
+    "FakeMessages",
     "FakePrompts",
     "FakeTelephony",
     "VirtualClock",
@@ -198,3 +201,21 @@ class FakeLookups(Lookups):
         answer = self.answers.get((service, path), {})
         found = {name: answer[place] for name, place in into.items() if place in answer}
         return found if len(found) == len(into) else None
+
+
+class FakeMessages(Messages):
+    """`lengths` by name, of what callers said; every other message has some seconds."""
+
+    def __init__(self) -> None:
+        self.lengths: dict[str, timedelta] = {}
+        self._placed: set[str] = set()
+
+    async def place_for(self, name: str) -> str:
+        self._placed.add(name)
+        return f"/voicemail/{name.removesuffix('.wav')}"
+
+    async def kept(self, name: str) -> Message | None:
+        length = self.lengths.get(name, timedelta(seconds=7))
+        if name not in self._placed or length < timedelta(seconds=1):
+            return None
+        return Message(name=name, length=length, sha256=hashlib.sha256(name.encode()).hexdigest())

@@ -212,16 +212,19 @@ class FakeRecorder(Recorder):
         self.done: list[tuple[str, str]] = []
         self.refuses: set[str] = set()
         self.writes_files = True
+        self.channels: set[str] | None = None  # that live; None: all that are named
         self._names: dict[str, str] = {}
 
     async def start(self, linkedid: str, name: str) -> None:
         self._do("start", linkedid)
+        self._check(linkedid)
         self._names[linkedid] = name
         if self.writes_files:
             self._shelf.files[name] = FakeFile(44, 0.0, self._at, is_complete=False)
 
     async def pause(self, linkedid: str, *, is_paused: bool) -> None:
         self._do("pause" if is_paused else "resume", linkedid)
+        self._check(linkedid)
 
     async def stop(self, linkedid: str) -> None:
         self._do("stop", linkedid)
@@ -232,6 +235,10 @@ class FakeRecorder(Recorder):
         name = self._names.pop(linkedid, "")
         if name in self._shelf.files:
             self._shelf.files[name] = replace(self._shelf.files[name], size=16_044, seconds=1.0, is_complete=True)
+
+    def _check(self, linkedid: str) -> None:
+        if self.channels is not None and linkedid not in self.channels:
+            raise TelephonyError("no such channel")
 
     def _do(self, what: str, linkedid: str) -> None:
         if what in self.refuses:

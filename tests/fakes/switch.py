@@ -13,6 +13,8 @@ from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeVar
 
+from acd.domain.effects import CallAgentFirst
+from acd.domain.ids import is_attempt
 from acd.domain.outgoing import FarEnd
 from acd.service.ports import (
     CallerChannel,
@@ -51,6 +53,9 @@ class FakeTelephony(Telephony):
     def __init__(self) -> None:
         self.hear: Callable[[TelephonyFact], None] = lambda fact: None
         self.stopped: list[str] = []
+        self.called: list[CallAgentFirst] = []  # agents, on channels of their own
+        self.hung_up: list[str] = []
+        self.stopped_playing: list[str] = []
         self.is_down = False  # the switch goes on, but neither tells nor does anything
         self._channels: dict[str, FakeChannel] = {}
         self._stops: set[str] = set()  # Linkedids whose next leg must not ring
@@ -147,6 +152,13 @@ class FakeTelephony(Telephony):
     def dial_is_over(self, linkedid: str) -> None:
         self._stops.discard(linkedid)
 
+    async def call_agent(self, wish: CallAgentFirst) -> None:
+        self._can_be_asked()
+        self.called.append(wish)
+
+    async def stop_playing(self, linkedid: str) -> None:
+        self.stopped_playing.append(linkedid)
+
     @property
     def knows_legs(self) -> bool:
         return True
@@ -166,6 +178,10 @@ class FakeTelephony(Telephony):
 
     async def hang_up(self, leg: str) -> None:
         self._can_be_asked()
+        if is_attempt(leg):
+            if channel := self._channels.get(leg):
+                channel.hang_up()
+            return
         self.legs.hang_up(leg)
 
     async def end_conference(self, linkedid: str, room: str) -> None:
@@ -212,6 +228,8 @@ class FakeChannel(CallerChannel):
         self.leg: str | None = None  # the extension that rings or talks; it goes on when control is lost
         self.is_answered = False  # the phone dialled last
         self.is_finished = False
+        self.shown = ""  # to whom it called out last
+        self._until: asyncio.Future[None] | None = None  # what cuts the sounds that play now
         self.turned_away: str | None = None
         self.has_ended = False
         self.switch: FakeTelephony | None = None
@@ -325,10 +343,15 @@ class FakeChannel(CallerChannel):
         if not self._key_came.done():
             self._key_came.set_result(None)
 
-    async def play(self, sounds: Sequence[str], *, interruptible: bool = False) -> None:
+    async def play(
+        self, sounds: Sequence[str], *, interruptible: bool = False, until: asyncio.Future[None] | None = None
+    ) -> None:
         self._check()
         self._key_came = asyncio.get_running_loop().create_future()
+        self._until = until
         for sound in sounds:
+            if until is not None and until.done():
+                return
             if interruptible and self._ahead:
                 return
             self.heard.append(sound)
@@ -348,8 +371,10 @@ class FakeChannel(CallerChannel):
         digit_timeout: timedelta,
         interruptible: bool = True,
         is_retry: bool = False,
+        until: asyncio.Future[None] | None = None,
     ) -> Keyed:
         self._check()
+        self._until = until
         if is_retry:
             self._ahead.clear()
         self._pressed, self._ahead = self._ahead, deque()
@@ -456,8 +481,13 @@ class FakeChannel(CallerChannel):
     async def consult(self, to: FarEnd, limit: timedelta) -> DialStatus:
         return await self._dial(to.number, limit, "" if to.trunk else to.number)
 
-    async def dial_out(self, to: FarEnd, limit: timedelta) -> DialStatus:
+    async def dial_out(
+        self, to: FarEnd, limit: timedelta, *, detect_machines: bool = False, keep_status: bool = False
+    ) -> DialStatus:
+        self.shown = to.caller_number
         status = await self._dial(to.number, limit, "" if to.trunk else to.number)
+        if keep_status:
+            return status
         self.is_answered = False  # what comes back is not a caller an agent has spoken to
         return status
 
@@ -541,8 +571,13 @@ class FakeChannel(CallerChannel):
 
     async def _happens_within(self, limit: timedelta, happens: asyncio.Future[None]) -> None:
         """Until it happens or time is over; raises as `idle_until`."""
+        cut = self._until
         try:
             async with asyncio.timeout(limit.total_seconds()):
-                await self.idle_until(happens)
+                if cut is None:
+                    await self.idle_until(happens)
+                else:
+                    await asyncio.wait((happens, cut, self._end), return_when=asyncio.FIRST_COMPLETED)
+                    self._check()
         except TimeoutError:
             return

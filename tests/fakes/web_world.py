@@ -6,9 +6,11 @@ Calls are made by the test, in commands: no Asterisk. Effects are only remembere
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,6 +23,7 @@ from acd.domain.caller import Caller, CallerContext
 from acd.domain.engine import Engine
 from acd.domain.ids import AgentId, CallId, QueueName, agent_id_of, call_id_of
 from acd.domain.metrics import QueueStatistics
+from acd.domain.outgoing import OutgoingRules
 from acd.domain.queue import QueuePolicy
 from acd.service.dispatcher import Dispatcher
 from acd.service.hotline import Hotline
@@ -28,6 +31,7 @@ from acd.service.incidents import IncidentBoard
 from acd.service.ivr_figures import IvrFigures
 from acd.service.monitors import Monitors
 from acd.service.notices import Notices
+from acd.service.outgoing import Outgoing
 from acd.service.ports import Clock, MonitorEnded, Role, User
 from acd.service.screens import Screens
 from acd.service.supervision import Supervision
@@ -38,7 +42,7 @@ from acd.web.metrics import Metrics
 from tests.fakes.audit import FakeAuditLog
 from tests.fakes.desk_store import FakeDeskStore
 from tests.fakes.hotline import fake_hotline
-from tests.fakes.ports import FakePrompts, FakeTelephony
+from tests.fakes.ports import FakeDesk, FakePrompts, FakeTelephony
 from tests.fakes.records import FakeRecords
 from tests.fakes.users import FakeUserDirectory
 from ticketing.api import Desk
@@ -53,6 +57,9 @@ ALICE = User(login="alice", name="Alice Martin", roles=frozenset({Role.AGENT}), 
 BOB = User(login="bob", name="Bob Petit", roles=frozenset({Role.AGENT}), extension="1002", skills={"orders": 3})
 SARAH = User(login="sarah", name="Sarah Lefèvre", roles=frozenset({Role.SUPERVISOR}))
 PHONELESS = User(login="phoneless", name="No Phone", roles=frozenset({Role.AGENT}))
+
+
+OUTGOING = OutgoingRules(trunk="trunk", allow=("+33.",))
 
 
 class StillClock(Clock):
@@ -150,6 +157,12 @@ def build_world(
     services = WebServices(
         dispatcher=dispatcher,
         screens=screens,
+        outgoing=Outgoing(
+            state=dispatcher.state,
+            desk=FakeDesk(),
+            far_end=lambda number, shown: OUTGOING.far_end(number, None, shown),
+            message_file=lambda name: Path(tempfile.gettempdir()) / "guichet-messages" / name,
+        ),
         monitors=monitors,
         supervision=Supervision(dispatcher, audit, clock, FakePrompts(), users),
         users=users,
@@ -170,6 +183,8 @@ def build_world(
     kinds = (
         fx.RingAgent,
         fx.TurnAway,
+        fx.CallAgentFirst,
+        fx.Announce,
         fx.StopRinging,
         fx.StartTimer,
         fx.CancelTimer,

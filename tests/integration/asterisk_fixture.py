@@ -81,9 +81,13 @@ def settings_for_tests(
         ],
         "sip": {"port": free_port(socket.SOCK_DGRAM), "rtp_first_port": first, "rtp_last_port": first + 1999},
     }
+    contact = f"sip:127.0.0.2:{free_port(socket.SOCK_DGRAM, '127.0.0.2')}"
+    asterisk["trunks"] = [{"name": "trunk", "match": ["127.0.0.2"], "contact": contact, "qualify_seconds": 0}]
     asterisk.update(overrides or {})
     service = {"data_dir": str(data_dir)}
-    return load_settings(environment={}, overrides={**(sections or {}), "service": service, "asterisk": asterisk})
+    integrations = {"queue_log": {"enabled": True}}
+    beside = {"integrations": integrations, **(sections or {})}
+    return load_settings(environment={}, overrides={**beside, "service": service, "asterisk": asterisk})
 
 
 def run_aside(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -136,6 +140,11 @@ class RunningAsterisk:
     @property
     def sip_host(self) -> str:
         return self.settings.asterisk.sip.host
+
+    @property
+    def trunk_port(self) -> int:
+        """Where whoever is called by the trunk is called: on 127.0.0.2."""
+        return int((self.settings.asterisk.trunks[0].contact or "0").rpartition(":")[2])
 
     @property
     def sip_port(self) -> int:

@@ -83,6 +83,7 @@ class Seat:
         self.user = user
         self.phone = phone
         self.screen = screen
+        self._taken: set[str] = set()  # reservations of callbacks
 
     @property
     def agent_id(self) -> str:
@@ -105,6 +106,18 @@ class Seat:
         await ring.call.wait_for(lambda: ring.call.confirmed_at is not None, PATIENCE, "ACK")
         await self.screen.becomes("talking")
         return ring
+
+    async def takes_work(self, number: str) -> Ring:
+        """The pop of a callback, and this agent's own phone, which rings first."""
+        pop = await self.screen.frame(
+            "offer", lambda data: data["number"] == number and data["reservation_id"] not in self._taken
+        )
+        self._taken.add(pop.data["reservation_id"])
+        call = await self.phone.incoming(PATIENCE)
+        call.ring()
+        call.answer()
+        await call.wait_for(lambda: call.confirmed_at is not None, PATIENCE, "ACK")
+        return Ring(pop, call)
 
     async def wraps_up(self, **said: str) -> Frame:
         """End the wrap-up; returns the `ticket` frame that follows."""
@@ -246,6 +259,15 @@ class House:
             await call.answered(PATIENCE)
             yield call
 
+    @asynccontextmanager
+    async def outside(self, *, tone: float = HIGH) -> AsyncIterator[Phone]:
+        """Everybody who can be called by the trunk: one phone, whatever the number."""
+        account = PhoneAccount(
+            "outside", None, self.registrar, local_ip="127.0.0.2", local_port=self.asterisk.trunk_port
+        )
+        async with Phone(account, media=MediaOptions(sound=Tone(tone))) as phone:
+            yield phone
+
     @property
     def registrar(self) -> str:
         return f"127.0.0.1:{self.asterisk.sip_port}"
@@ -303,12 +325,17 @@ class House:
 
         async def is_there() -> bool:
             everything = await self.desk.interactions_since(self.clock.now() - timedelta(minutes=10))
-            found[:] = [item for item in everything if item.caller_given == number and like(item)]
+            of_calls = [item for item in everything if item.channel == "voice"]
+            found[:] = [item for item in of_calls if item.caller_given == number and like(item)]
             return bool(found)
 
         await until(is_there, "the interaction is in the database", every=0.05)
         assert len(found) == 1
         return found[0]
+
+    async def interactions_of(self, number: str, channel: str) -> list[ticketing.Interaction]:
+        everything = await self.desk.interactions_since(self.clock.now() - timedelta(minutes=10))
+        return [item for item in everything if item.caller_given == number and item.channel == channel]
 
     async def queue(self, supervisor: Screen, name: str = "support") -> dict[str, Any]:
         return next(queue for queue in await supervisor.get("/api/v1/queues") if queue["name"] == name)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -166,9 +166,13 @@ class Screen:
             assert response.status == 200, (path, response.status)
             return await response.text()
 
+    async def bytes(self, path: str, headers: Mapping[str, str]) -> Answer:
+        async with self._http.get(path, headers=headers) as response:
+            return Answer(response.status, await response.read())
+
     async def post(self, path: str, body: object = None) -> Answer:
         async with self._http.post(path, json={} if body is None else body) as response:
-            return Answer(response.status, await response.json())
+            return Answer(response.status, None if response.status == 204 else await response.json())
 
     async def delete(self, path: str) -> None:
         async with self._http.delete(path) as response:

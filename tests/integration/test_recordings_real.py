@@ -16,13 +16,16 @@ import aiohttp
 import numpy as np
 import pytest
 import pytest_asyncio
+from playwright.async_api import expect
 
 from acd.phone import Tone
 from acd.phone.audio import read_wav, tone_level
 from tests.integration.asterisk_fixture import RunningAsterisk
+from tests.integration.browser import chromium
 from tests.integration.hearing import HIGH, LOW, RATE, heard_so_far, hears_tone
 from tests.integration.house import QUEUES, House, Ring, Seat, open_house
 from tests.integration.screen import Screen
+from tests.integration.test_pages_real import logged_in
 from tests.integration.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -212,6 +215,51 @@ def _ever_hears(pcm: bytes, frequency: float) -> bool:
     step = RATE // 5
     parts = (pcm[2 * at : 2 * (at + step)] for at in range(0, len(pcm) // 2 - step, step))
     return any(tone_level(part, frequency) > CARD_LEVEL for part in parts)
+
+
+async def test_people_see_pause_and_hear_it_on_their_pages(house: House) -> None:
+    troubles: list[str] = []
+    number = house.new_number()
+    async with (
+        house.service(),
+        house.supervisor() as supervisor,
+        house.agent("Alice Martin") as alice,
+        house.caller(number) as call,
+        chromium() as browser,
+    ):
+        page = await logged_in(browser, house, alice.user.login, troubles)
+        await house.walk(call)
+        ring = await alice.takes(number)
+        bar = page.get_by_role("region", name="Recording")
+        await expect(bar).to_contain_text("● Recording")
+        await bar.get_by_role("button", name="Pause").click()
+        await expect(bar).to_contain_text("card numbers may be given")
+        await bar.get_by_role("button", name="Resume").click()
+        await expect(bar).to_contain_text("● Recording")
+        await expect(bar.get_by_role("button", name="End recording")).to_have_count(0)
+        await ring.call.hang_up()
+        await alice.wraps_up(code="solved")
+        (recording,) = await files_of(supervisor, number)
+        board = await logged_in(browser, house, "supervisor", troubles)
+        row = board.locator(f'tr[data-call="{recording["call_id"]}"]')
+        await row.get_by_role("button", name="Details").click()
+        segments = board.locator(".past-calls ol.segments")
+        for text in ("menu", "ringing", "talk", "wrap-up"):
+            await expect(segments).to_contain_text(text)
+        heard = """async (audio) => {
+            audio.load();
+            await new Promise((done, failed) => {
+                audio.onloadedmetadata = done;
+                audio.onerror = failed;
+                audio.preload = "auto";
+            });
+            audio.currentTime = audio.duration / 2;
+            await new Promise((done) => { audio.onseeked = done; });
+            return audio.duration;
+        }"""
+        duration = await board.locator(".past-calls audio").evaluate(heard)
+        assert abs(duration - recording["seconds"]) < 0.1
+        assert troubles == []
 
 
 async def test_a_disk_without_room_holds_up_no_call(house: House) -> None:

@@ -28,6 +28,7 @@ from tests.fakes.ports import (
     FakeChannel,
     FakeDesk,
     FakeLookups,
+    FakeMessages,
     FakePrompts,
     FakeTelephony,
     VirtualClock,
@@ -61,6 +62,7 @@ class World:
         self.clock = around.clock
         self.desk = around.desk
         self.lookups = FakeLookups()
+        self.messages = FakeMessages()
         self.hotline = fake_hotline()
         self.telephony = around.telephony
         self.journal: Journal = journal or MemoryJournal()
@@ -77,6 +79,7 @@ class World:
                 telephony=self.telephony,
                 prompts=FakePrompts(),
                 lookups=self.lookups,
+                messages=self.messages,
                 hotline=self.hotline,
                 journal=self.journal,
                 schedule=lambda delay, callback: asyncio.get_running_loop().call_soon(callback),

@@ -227,6 +227,8 @@ def setting_paths(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 # Shown as one setting each: their parts stand in the same row, or are the row's own words.
 WHOLE = (
     "queues.<>.reserve.<>.",
+    "queues.<>.callback.<>.",
+    "queues.<>.announce.<>.",
     "queues.<>.survey.<>.",
     "numbers.<>.survey.<>.",
     "queues.<>.priorities.<>.",

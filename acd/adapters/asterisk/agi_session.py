@@ -381,7 +381,7 @@ def _name(words: Sequence[str]) -> str:
     """The command's name without its arguments; for EXEC with the application."""
     if words[0] == "EXEC":
         return " ".join(words[:2])
-    leading = {"GET": 2, "SET": 2, "STREAM": 2, "WAIT": 3}.get(words[0], 1)
+    leading = {"GET": 2, "SET": 2, "STREAM": 2, "RECORD": 2, "WAIT": 3}.get(words[0], 1)
     return " ".join(words[: 3 if words[1:2] == ("FULL",) else leading])
 
 

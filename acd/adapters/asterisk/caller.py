@@ -76,11 +76,16 @@ def state_variables(fields: Mapping[str, str]) -> dict[str, str]:
 
 
 class AgiCallerChannel(CallerChannel):
-    def __init__(self, session: AgiSession, music_class: str) -> None:
+    def __init__(
+        self, session: AgiSession, music_class: str, stop_playing: Callable[[str], None] = lambda linkedid: None
+    ) -> None:
+        """`stop_playing`: ends the sound that plays to the caller of this Linkedid (AMI)."""
+        self._stop_playing = stop_playing
         self._session = session
         self._music_class = music_class
         self._keys = KeyBuffer()
         self._spare_terminator = ""
+        self._until: asyncio.Future[None] | None = None  # what cuts the sound that plays now
         self._is_answered = False  # the phone dialled last, as far as the switch has told
         self.facts = channel_facts(session)
 
@@ -91,8 +96,10 @@ class AgiCallerChannel(CallerChannel):
     def key_pressed(self, key: str) -> None:
         self._keys.heard(key)
 
-    async def play(self, sounds: Sequence[str], *, interruptible: bool = False) -> None:
-        with self._call_errors():
+    async def play(
+        self, sounds: Sequence[str], *, interruptible: bool = False, until: asyncio.Future[None] | None = None
+    ) -> None:
+        with self._call_errors(), self._cut_by(until):
             if not interruptible:
                 await self._play_all(sounds)
             elif key := self._keys.take() or await self._play_until_key(sounds):
@@ -100,11 +107,14 @@ class AgiCallerChannel(CallerChannel):
 
     async def _play_all(self, sounds: Sequence[str]) -> None:
         for sound in sounds:
-            await self._play_one(sound, "")
+            if not self._is_cut():
+                await self._play_one(sound, "")
 
     async def _play_until_key(self, sounds: Sequence[str]) -> str:
         """The key that ended it, or nothing."""
         for sound in sounds:
+            if self._is_cut():
+                break
             key = await self._listen(lambda sound=sound: self._play_one(sound, ALL_KEYS))  # type: ignore[misc]
             if key:
                 return key
@@ -144,8 +154,9 @@ class AgiCallerChannel(CallerChannel):
         digit_timeout: timedelta,
         interruptible: bool = True,
         is_retry: bool = False,
+        until: asyncio.Future[None] | None = None,
     ) -> Keyed:
-        with self._call_errors():
+        with self._call_errors(), self._cut_by(until):
             if is_retry:
                 self._keys.forget()
             key = self._first_ahead()
@@ -181,7 +192,47 @@ class AgiCallerChannel(CallerChannel):
         return self._keys.take() if key and key == spare else key
 
     async def _next_key(self, timeout: timedelta) -> str:
+        if self._until is not None:
+            return await self._key_or_cut(timeout, self._until)
         return await self._listen(lambda: self._session.wait_for_digit(timeout))
+
+    async def _key_or_cut(self, timeout: timedelta, until: asyncio.Future[None]) -> str:
+        """No command of AGI runs meanwhile: it could not be ended when the time comes."""
+        if key := self._keys.take():
+            return key
+        loop = asyncio.get_running_loop()
+        heard: asyncio.Future[None] = loop.create_future()
+        self._keys.wake = lambda: None if heard.done() else heard.set_result(None)
+        unsubscribe = self._session.on_end(lambda: None if heard.done() else heard.set_result(None))
+        try:
+            await asyncio.wait((heard, until), timeout=timeout.total_seconds(), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._keys.wake = None
+            unsubscribe()
+        self._check_control()
+        return "" if until.done() else self._keys.take()
+
+    @contextmanager
+    def _cut_by(self, until: asyncio.Future[None] | None) -> Iterator[None]:
+        """A sound that plays is stopped from outside: AGI itself cannot be told to."""
+        if until is None:
+            yield
+            return
+
+        def stop(done: asyncio.Future[None]) -> None:
+            del done
+            self._stop_playing(self.facts.linkedid)
+
+        self._until = until
+        until.add_done_callback(stop)
+        try:
+            yield
+        finally:
+            self._until = None
+            until.remove_done_callback(stop)
+
+    def _is_cut(self) -> bool:
+        return self._until is not None and self._until.done()
 
     async def start_music(self) -> None:
         with self._call_errors():
@@ -214,10 +265,19 @@ class AgiCallerChannel(CallerChannel):
         said = f"A({whisper})" if whisper and not _NO_OPTION.intersection(whisper) else ""
         return await self._dial(target, offer_time, f"gm({self._music_class}){headers}{said}")
 
-    async def dial_out(self, to: FarEnd, limit: timedelta) -> DialStatus:
+    async def dial_out(
+        self, to: FarEnd, limit: timedelta, *, detect_machines: bool = False, keep_status: bool = False
+    ) -> DialStatus:
         """The state of a call that comes back must not be that of this dialling: DIALSTATUS is taken away after it."""
         shown = f"f({to.caller_number})" if to.caller_number else ""
-        status = await self._dial(dialplan.dial_target(to), limit, f"g{shown}")
+        listen = f"U({dialplan.DETECT_MACHINES})" if detect_machines else ""
+        status = await self._dial(dialplan.dial_target(to), limit, f"g{shown}{listen}")
+        if keep_status:
+            is_machine = detect_machines and status is not DialStatus.ANSWERED
+            with self._call_errors():
+                if is_machine and await self._session.get_variable(dialplan.FAR_END) == "machine":
+                    return DialStatus.MACHINE
+            return status
         with self._call_errors():
             await self._session.set_variable("DIALSTATUS", "")
         return status

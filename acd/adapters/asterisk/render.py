@@ -178,6 +178,7 @@ def _values(settings: Settings, secrets: Secrets, layout: Layout, apology: str) 
         "apology": apology,
         "busy_announcement": str(Path(apology).with_name("busy")) if apology else "",
         "events_left_out": EVENTS_LEFT_OUT,
+        "queue_log": settings.integrations.queue_log.enabled,
     }
 
 

@@ -10,10 +10,12 @@ import structlog
 
 from acd.adapters.asterisk import dialplan
 from acd.adapters.asterisk.ami import AmiAddress, AmiError, AmiEvent, AmiLink, AmiRefusedError
+from acd.adapters.asterisk.ami.action import caller_id
 from acd.adapters.asterisk.fallback import call_talking, calls_over, is_in_queue
 from acd.adapters.asterisk.monitoring import Monitoring
 from acd.adapters.asterisk.talk_legs import TalkLegs
 from acd.adapters.asterisk.translate import endpoint_state, extension_of, talking_leg, translate
+from acd.domain.effects import CallAgentFirst
 from acd.service.ports import (
     CallerGone,
     Clock,
@@ -22,6 +24,7 @@ from acd.service.ports import (
     LiveChannels,
     MonitorMode,
     PhoneReachable,
+    Stage,
     Telephony,
     TelephonyError,
     TelephonyFact,
@@ -87,6 +90,30 @@ class AsteriskTelephony(Telephony):
     def dial_is_over(self, linkedid: str) -> None:
         self._stops.discard(linkedid)
         self._legs.pop(linkedid, None)
+
+    async def call_agent(self, wish: CallAgentFirst) -> None:
+        variables = {dialplan.STAGE: Stage.AGENT_FIRST, dialplan.RESERVATION: wish.reservation_id}
+        target = f"PJSIP/{dialplan.phone_endpoint(wish.extension)}"
+        headers = {
+            "Context": dialplan.AGENT_FIRST,
+            "Exten": "s",
+            "Priority": "1",
+            "ChannelId": wish.channel_id,
+            "CallerID": caller_id("", wish.shown),
+        }
+        try:
+            await self._link.originate(target, headers, variables=variables, ring_time=wish.offer_time)
+        except AmiError as error:
+            raise TelephonyError(f"Originate: {error}") from error
+
+    async def stop_playing(self, linkedid: str) -> None:
+        """A caller's own channel is the first of its Linkedid: that is its id."""
+        try:
+            await self._link.action("ControlPlayback", {"Channel": linkedid, "Control": "stop"})
+        except AmiRefusedError:
+            log.debug("nothing_played_any_more")
+        except AmiError as error:
+            raise TelephonyError(f"ControlPlayback: {error}") from error
 
     # a talk's legs
 

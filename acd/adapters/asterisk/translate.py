@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 
 from acd.adapters.asterisk.ami import AmiEvent
+from acd.domain.ids import is_attempt
 from acd.service.ports import (
+    AgentNotReached,
     CallerGone,
+    DialStatus,
     DoNotDisturb,
+    FarEndAnswered,
     KeyPressed,
     LegAnswered,
     LegHeld,
@@ -16,6 +20,9 @@ from acd.service.ports import (
     TelephonyFact,
 )
 
+UNREACHABLE = DialStatus.UNREACHABLE
+# Reason of OriginateResponse: AST_CONTROL_RINGING (3) when it rang in vain, AST_CONTROL_BUSY (5)
+_ORIGINATE_REASON = {"3": DialStatus.NO_ANSWER, "5": DialStatus.BUSY}
 # "PJSIP/agent-1001-0000002a": the channel of an agent's phone
 _PHONE = re.compile(r"^PJSIP/agent-([0-9]{2,8})$")
 _DND = re.compile(r"^Custom:DND([0-9]{2,8})$")  # as FreePBX names it; our own dialplan sets it by *78 and *79
@@ -35,8 +42,12 @@ def translate(event: AmiEvent) -> TelephonyFact | None:
     match event.name:
         case "DialState" if event.get("DialStatus") == "RINGING":
             return _leg(event, LegRinging)
+        case "DialEnd" if is_attempt(event.get("DestLinkedid") or ""):
+            return _agent_first(event)
         case "DialEnd" if event.get("DialStatus") == "ANSWER":
             return _leg(event, LegAnswered) or _outside_answered(event)
+        case "OriginateResponse" if is_attempt(event.get("Uniqueid") or "") and event.get("Response") == "Failure":
+            return AgentNotReached(event["Uniqueid"], _ORIGINATE_REASON.get(event.get("Reason") or "", UNREACHABLE))
         case "Hold" | "Unhold" if event.get("Uniqueid") != event.get("Linkedid"):
             extension = extension_of(event.get("Channel") or "")
             return LegHeld(event["Linkedid"], extension, event.name == "Hold") if extension else None
@@ -47,6 +58,16 @@ def translate(event: AmiEvent) -> TelephonyFact | None:
         case "DeviceStateChange":
             return device_state(event.get("Device") or "", event.get("State") or "")
     return None
+
+
+def _agent_first(event: AmiEvent) -> TelephonyFact | None:
+    """An agent's channel, which has the id of its Linkedid, or the far end that it called. That the agent answered is
+    known when the channel comes under control."""
+    linkedid, status = event["DestLinkedid"], event.get("DialStatus")
+    is_agent = event.get("DestUniqueid") == linkedid
+    if is_agent:
+        return AgentNotReached(linkedid, DialStatus.BUSY) if status == "BUSY" else None
+    return FarEndAnswered(linkedid) if status == "ANSWER" else None
 
 
 def device_state(device: str, state: str) -> PhoneReachable | DoNotDisturb | None:

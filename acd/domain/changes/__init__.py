@@ -12,6 +12,7 @@ from acd.domain.changes import (
     supervision,
     talks,
     waiting,
+    work,
 )
 
 CHANGES = {
@@ -24,4 +25,5 @@ CHANGES = {
     **recording.CHANGES,
     **hotline.CHANGES,
     **supervision.CHANGES,
+    **work.CHANGES,
 }

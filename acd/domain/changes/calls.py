@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from acd.domain import events as ev
+from acd.domain import places
 from acd.domain.call import Call, CallStage, Result
 from acd.domain.changes.kinds import Change
 
@@ -89,6 +90,8 @@ def _call_ended(state: State, event: ev.CallEnded) -> None:
     if event.queue is not None and event.wait_seconds is not None and event.termination.result in _LEFT:
         state.tallies.waited(event.queue, event.wait_seconds, has_left=True)
     state.replace_call(event.call_id, event.at, stage=CallStage.ENDED, ended_at=event.at, termination=event.termination)
+    places.keep_left_place(state, event.call_id, event.at)
+    places.forget_callback(state, state.calls[event.call_id])
     state.forget_if_over(event.call_id)
 
 

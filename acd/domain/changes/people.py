@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from acd.domain import events as ev
 from acd.domain.agent import Agent, AgentState
 from acd.domain.changes.kinds import Change
+from acd.domain.work import CallKind, kind_of
 from routing import AgentChoice
 
 if TYPE_CHECKING:
@@ -113,8 +114,14 @@ def _reason_limit_passed(state: State, event: ev.ReasonLimitPassed) -> None:
 
 
 def _wrap_up_ended(state: State, event: ev.WrapUpEnded) -> None:
+    kind, call = kind_of(event.call_id), state.calls.get(event.call_id)
     seconds = state.agents[event.agent_id].talked_seconds + event.wrap_up_seconds
-    state.tallies.handled(event.agent_id, event.queue, seconds, event.at)
+    if call is not None and call.dialled_at is not None and call.answered_at is not None:
+        seconds += (call.answered_at - call.dialled_at).total_seconds()
+    if kind in {CallKind.INBOUND, CallKind.CALLBACK}:
+        state.tallies.handled(event.agent_id, event.queue, seconds, event.at)
+    else:  # the agent was busy, but it says nothing of how long this queue's callers take
+        state.tallies.was_busy(event.agent_id, seconds, event.at)
     state.replace_agent(event.agent_id, call_id=None, wrap_up_until=None, draft=None, idle_since=event.at)
     state.forget_if_over(event.call_id)
 

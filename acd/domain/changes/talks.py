@@ -10,6 +10,7 @@ from acd.domain.agent import AgentState
 from acd.domain.call import CallStage
 from acd.domain.changes.kinds import Change
 from acd.domain.talk import TalkMode
+from acd.domain.work import CallKind
 from routing import AgentChoice
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def _call_reserved(state: State, event: ev.CallReserved) -> None:
         attempts=event.attempt,
         offered_at=event.at,
         ringing_at=None,
+        dialled_at=None,
         reasons=event.reasons,
         offer_mode=event.mode,
         offer_accepted_at=None,
@@ -56,23 +58,29 @@ def _agent_rang(state: State, event: ev.AgentRang) -> None:
 def _reservation_accepted(state: State, event: ev.ReservationAccepted) -> None:
     state.replace_call(event.call_id, event.at, stage=CallStage.TALKING, answered_at=event.at)
     state.replace_agent(event.agent_id, state=AgentState.TALKING, since=event.at)
-    state.tallies.answered(event.agent_id, event.queue, event.at)
-    state.tallies.waited(event.queue, event.wait_seconds, has_left=False)
+    kind = state.calls[event.call_id].kind
+    if kind is not CallKind.OUTBOUND:  # which is not dealt out, and weighs nothing there
+        state.tallies.answered(event.agent_id, event.queue, event.at)
+    if kind is CallKind.INBOUND:
+        state.tallies.waited(event.queue, event.wait_seconds, has_left=False)
 
 
 def _back_to_queue(
     state: State, event: ev.ReservationRejected | ev.ReservationTimedOut | ev.ReservationRescinded
 ) -> None:
     """The agent's own change is an event of its own, which always follows."""
-    is_controlled = state.calls[event.call_id].is_controlled
+    before = state.calls[event.call_id]
+    is_controlled = before.is_controlled or before.kind is not CallKind.INBOUND  # whom no channel brings back
     call = state.replace_call(
         event.call_id,
         event.at,
         stage=CallStage.WAITING if is_controlled else CallStage.DETACHED,
+        is_controlled=is_controlled,
         reservation_id=None,
         agent_id=None,
         offered_at=None,
         ringing_at=None,
+        dialled_at=None,
     )
     if is_controlled:
         state.wait(call)

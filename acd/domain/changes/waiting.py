@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from acd.domain import events as ev
+from acd.domain import places
 from acd.domain.call import CallStage
 from acd.domain.changes.kinds import Change
 from acd.domain.queue import OverflowCause
@@ -36,7 +37,9 @@ def _call_queued(state: State, event: ev.CallQueued) -> None:
         ring=event.ring,
         ring_since=event.ring_since,
         turned_away=None,
+        deflected_to=None,
     )
+    places.take_left_place(state, call)
     state.wait(call)
 
 

@@ -5,7 +5,9 @@ import { CallCard } from "./call-card.js";
 import { useKeptDraft } from "./drafts.js";
 import { Notices, PhoneTrouble, ReasonLimit, useOptions } from "./notices.js";
 import { Clock, ConnectionBar, reasonText, StateBadge, TopBar, useNow } from "./parts.js";
+import { RecordingControls } from "./recordings.js";
 import { initialAgent, isConsulted, reduceAgent } from "./state.js";
+import { Dialler, WorkControls } from "./outbound.js";
 import { Handovers, TalkControls, WaitingCalls } from "./talk-controls.js";
 import { WrapUpForm } from "./wrap-up.js";
 
@@ -40,16 +42,18 @@ function AgentPage({ user }) {
       ${agent && html`<${PhoneTrouble} agent=${agent} />`}
       <${Notices} notices=${state.notices} dispatch=${dispatch} />
       ${state.notice && html`<p class="notice ${state.notice.kind}" role="status">${state.notice.text}</p>`}
+      <${RecordingControls} call=${call} agent=${agent} order=${order} />
       ${call && agent
         ? html`<div class="desk">
             <div>
-              <${TalkControls} call=${call} agent=${agent} now=${now} order=${order} draft=${state.draft} />
+              ${call.kind === "inbound" && html`<${TalkControls} call=${call} agent=${agent} now=${now} order=${order} draft=${state.draft} />`}
+              <${WorkControls} call=${call} agent=${agent} order=${order} />
               <${Handovers} handovers=${call.handovers} />
               <${CallCard} call=${call} agent=${agent} now=${now} order=${order} rejectReasons=${options.reject_reasons} />
             </div>
             ${!isConsulted(call, agent) && html`<${WrapUpForm} call=${call} agent=${agent} draft=${state.draft} now=${now} order=${order} dispatch=${dispatch} reasons=${options.reasons} />`}
           </div>`
-        : agent && html`<${Idle} agent=${agent} /><${WaitingCalls} order=${order} />`}
+        : agent && html`<${Idle} agent=${agent} /><${Dialler} order=${order} /><${WaitingCalls} order=${order} />`}
       <${Tickets} tickets=${state.tickets} />
     </main>
   `;

@@ -1,6 +1,7 @@
 // The screen-pop: who calls, why, since when, and what is known of them.
 
 import { html } from "./vendor/htm-preact-standalone.js";
+import { kindText } from "./outbound.js";
 import { Clock } from "./parts.js";
 import { asClock } from "./state.js";
 
@@ -17,7 +18,7 @@ export function CallCard({ call, agent, now, order, rejectReasons = [] }) {
       <div class="call-head">
         <div>
           <p class="eyebrow" role=${isRinging ? "alert" : undefined}>${agent.state === "wrap_up" ? "Call ended" : (HEADINGS[call.stage] ?? "Call")}
-            ${call.queue_label && html` · ${call.queue_label}`}</p>
+            ${call.queue_label && html` · ${call.queue_label}`}${kindText(call) && html` · ${kindText(call)}`}</p>
           <h2 class="caller">${callerTitle(call)}</h2>
           <p class="numbers">${numberText(call)}</p>
         </div>

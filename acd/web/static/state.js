@@ -34,6 +34,8 @@ export function reduceAgent(state, frame) {
       return offerEnded(state, frame.data);
     case "call":
       return frame.data === null ? state : withCall(state, frame.data);
+    case "recording_failed":
+      return { ...state, notice: { kind: "problem", text: recordingFailureText(frame.data) } };
     case "ticket":
       return { ...state, tickets: withTicket(state.tickets, frame.data) };
     case "warning":
@@ -81,6 +83,18 @@ function withTicket(tickets, data) {
   return [ticket, ...tickets.filter((known) => known.callId !== ticket.callId)].slice(0, KEPT_TICKETS);
 }
 
+const RECORDING_CAUSES = {
+  disk_full: "there is no room on the disk",
+  refused: "the telephone system refused",
+  no_file: "no file came about",
+  not_paused: "it could not be paused, so it was ended",
+  not_resumed: "it could not be resumed",
+};
+
+export function recordingFailureText(data) {
+  return `A call is not recorded as it should be: ${RECORDING_CAUSES[data.cause] ?? data.cause}. The call goes on.`;
+}
+
 const KEPT_NOTICES = 5;
 
 /** A limit passed or a supervisor's words, on the agent's screen or (with the name) on the supervisors'. */
@@ -102,6 +116,7 @@ export function isConsulted(call, agent) {
 }
 
 export const initialSupervisor = Object.freeze({
+  recordingFailure: null, // {call_id, queue, agent_id, cause, at}, the latest
   connection: "connecting",
   skew: 0,
   queues: [], // QueueView, by name
@@ -122,6 +137,8 @@ export function reduceSupervisor(state, frame) {
       };
     case "health":
       return { ...state, health: frame.data };
+    case "recording_failed":
+      return { ...state, recordingFailure: { ...frame.data, at: frame.at } };
     case "warning":
     case "broadcast":
       return { ...state, notices: withNotice(state.notices, frame, true) };

@@ -4,10 +4,11 @@ import { connect } from "./connection.js";
 import { Incidents } from "./incidents.js";
 import { Surveys } from "./surveys.js";
 import { HealthBar } from "./health.js";
+import { PastCalls } from "./past-calls.js";
 import { Notices } from "./notices.js";
 import { Clock, ConnectionBar, reasonText, StateBadge, TopBar, useNow } from "./parts.js";
 import { agentMenu, AuditLog, DEEDS, DeedDialog, Menu, MonitorBar, queueMenu, Waiting } from "./supervise.js";
-import { asClock, asPercent, initialSupervisor, reduceSupervisor, secondsSince } from "./state.js";
+import { asClock, asPercent, initialSupervisor, recordingFailureText, reduceSupervisor, secondsSince } from "./state.js";
 
 const STATE_ORDER = ["reserved", "talking", "wrap_up", "ready", "not_ready", "logged_out"];
 
@@ -27,10 +28,12 @@ function SupervisorPage({ user }) {
       <${HealthBar} health=${state.health} />
       <${MonitorBar} user=${user} monitors=${state.monitors} agents=${state.agents} />
       <${Notices} notices=${state.notices} dispatch=${dispatch} />
+      ${state.recordingFailure && html`<p class="notice problem" role="status">${recordingFailureText(state.recordingFailure)}</p>`}
       <${Tiles} state=${state} now=${now} />
       <${Queues} queues=${state.queues} now=${now} open=${open} />
       <${Waiting} state=${state} now=${now} open=${open} />
       <${Agents} state=${state} now=${now} open=${open} canListen=${Boolean(user.extension)} />
+      <${PastCalls} queues=${state.queues} />
       <${Incidents} />
       <${Surveys} queues=${state.queues} />
       <${AuditLog} />

@@ -20,7 +20,16 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from ivr.hand_over import Transfer, TransferResult
+from ivr.hand_over import (
+    BookCallback,
+    CallbackBooked,
+    KeepMessage,
+    MessageKept,
+    MessageRecorded,
+    RecordMessage,
+    Transfer,
+    TransferResult,
+)
 from ivr.interpreter import advance, begin, dump, resume, step_of
 from ivr.model import (
     CallerFacts,
@@ -64,6 +73,12 @@ _WORDS: dict[str, Input] = {
     "played": Played(),
     "failed": LookupResult(False),
     "gone": CallerGone(),
+    "message recorded": MessageRecorded(True),
+    "no message": MessageRecorded(False),
+    "message kept": MessageKept(True),
+    "message not kept": MessageKept(False),
+    "booked": CallbackBooked(True),
+    "refused": CallbackBooked(False),
     "attached": CallerAttached(True),
     "kept": AnswerKept(),
     "recorded": VoiceRecorded(True),
@@ -167,6 +182,13 @@ def written(step: Step) -> str:
             return f"queue {step.queue} {step.language}{priority}{skills}{noted}"
         case Transfer():
             return f"transfer {step.to} for {step.timeout.total_seconds():g}s"
+        case RecordMessage():
+            limits = f"{step.limit.total_seconds():g}s, silence {step.silence.total_seconds():g}s"
+            return f"record for {step.queue}, {limits}"
+        case KeepMessage():
+            return f"keep for {step.queue}"
+        case BookCallback():
+            return f"call back {step.number or 'the caller'} {step.at or 'in turn'} for {step.queue or 'their queue'}"
         case HangUp():
             return f"hang up: {step.reason}"
 

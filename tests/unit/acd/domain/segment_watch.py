@@ -22,6 +22,7 @@ _ALLOWED = {
     CallStage.RESERVED: {SegmentKind.RINGING},
     CallStage.DETACHED: {SegmentKind.IVR, SegmentKind.WAITING},
     CallStage.ENDED: {SegmentKind.WRAP_UP},
+    CallStage.SCHEDULED: {SegmentKind.WAITING},
     CallStage.FORWARDED: {SegmentKind.TALKING},
 }
 _AFTER_TALK = {SegmentKind.WRAP_UP, SegmentKind.IVR}
@@ -40,6 +41,10 @@ class SegmentWatch:
             match event:
                 case ev.CallStarted():
                     self._began[event.call_id] = event.started_at
+                case ev.WorkOpened() | ev.OutgoingCallPlaced():
+                    self._began[event.call.call_id] = event.at
+                    placed = isinstance(event, ev.OutgoingCallPlaced)
+                    self._happened[event.call.call_id, SegmentKind.RINGING] += placed
                 case ev.TalkAdopted():
                     began = min(event.call.started_at, event.call.answered_at or event.at)
                     self._began.setdefault(event.call.call_id, began)

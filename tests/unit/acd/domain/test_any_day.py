@@ -34,7 +34,7 @@ from acd.domain.ids import (
 )
 from acd.domain.journal_format import decode_event, encode_event
 from acd.domain.metrics import QueueStatistics
-from acd.domain.outgoing import OutgoingRules
+from acd.domain.outgoing import FarEnd, OutgoingRules
 from acd.domain.people import OfferMode, PeopleRules, ReasonPolicy
 from acd.domain.picture import pieces_of, restore
 from acd.domain.queue import (
@@ -51,6 +51,7 @@ from acd.domain.segments import BookPicture, SegmentBook
 from acd.domain.state import State
 from acd.domain.talk import ConsultStage, Destination, TalkMode
 from acd.domain.turn import Decision
+from acd.domain.work import AnnouncePolicy, CallbackPolicy, CallKind, FarEndCause, Message
 from routing import AgentChoice, ItemChoice, shortfalls
 from routing.relaxation import Step
 from tests.unit.acd.domain.floor import START, policy, profile
@@ -59,6 +60,7 @@ from tests.unit.acd.domain.segment_watch import SegmentWatch
 
 LOGINS = st.sampled_from(["alice", "bob", "carol", "dave"])
 AGENTS = LOGINS.map(agent_id_of)
+MOBILES = ["+33612345670", "+33612345671", "+33612345672"]
 LINKEDIDS = st.sampled_from([f"{number}.1" for number in range(6)])
 CALLS = LINKEDIDS.map(call_id_of)
 QUEUES = st.sampled_from([QueueName(name) for name in ("support", "orders", "plain", "unknown")])
@@ -75,6 +77,12 @@ PEOPLE: tuple[type[cmd.Command], ...] = (
     cmd.KeepDraft,
     cmd.EnqueueCall,
     cmd.AdjustPlace,
+    cmd.RequestCallback,
+    cmd.CancelCallback,
+    cmd.PlaceCall,
+    cmd.AcceptMessage,
+    cmd.FinishMessage,
+    cmd.LeaveMessage,
     cmd.HoldCall,
     cmd.ResumeCall,
     cmd.MuteCall,
@@ -136,6 +144,9 @@ RICH = replace(
     recording=RECORDED,
     agent_choice=AgentChoice.WEIGHTED_RANDOM,
     most_in_a_row=1,
+    callback=CallbackPolicy(tries=2, interval=timedelta(seconds=20), most=3),
+    announce=AnnouncePolicy(flow="waiting", first_after=timedelta(seconds=7), every=timedelta(seconds=11)),
+    ring_back_time=timedelta(seconds=40),
     steps=(
         Step(after=timedelta(seconds=8), drop=("support",), priority=3),
         Step(after=timedelta(seconds=20), queue="orders"),
@@ -154,6 +165,7 @@ ORDERS_POLICY = replace(
 )
 DOOR = replace(
     policy("plain"),
+    callback=CallbackPolicy(),
     pick_up=True,
     recording=RecordingPolicy(mode=RecordingMode.ON_DEMAND),
     overflow=(
@@ -170,7 +182,8 @@ RULES = RoutingRules(people=PEOPLE_RULES, outgoing=OUTGOING)
 def picture(state: State) -> tuple[object, ...]:
     pool = state.pool
     inside = (set(pool._items), set(pool._idle), dict(pool._present), set(pool._reserves), dict(state.doors))
-    return (dict(state.calls), dict(state.agents), dict(state.queues), *inside, deepcopy(state.tallies))
+    places = (dict(state.callbacks), dict(state.left_places))
+    return (dict(state.calls), dict(state.agents), dict(state.queues), *inside, *places, deepcopy(state.tallies))
 
 
 class AnyDay(RuleBasedStateMachine):
@@ -187,6 +200,7 @@ class AnyDay(RuleBasedStateMachine):
         self.timers: dict[str, tuple[datetime, cmd.Command]] = {}
         self.accepted: Counter[CallId] = Counter()
         self.committed: Counter[CallId] = Counter()
+        self.in_vain: Counter[CallId] = Counter()  # outgoing calls nobody answered: they are wrapped up all the same
         self.recorded: Counter[RecordingId] = Counter()  # begun, less ended
 
     def give(self, command: cmd.Command) -> bool:
@@ -211,6 +225,13 @@ class AnyDay(RuleBasedStateMachine):
         self.segments.hear(decision.events)
         self.accepted.update(event.call_id for event in decision.events if isinstance(event, ev.ReservationAccepted))
         self.accepted.update(event.call.call_id for event in decision.events if isinstance(event, ev.TalkAdopted))
+        self.in_vain.update(
+            event.call_id
+            for event in decision.events
+            if isinstance(event, ev.FarEndNotReached)
+            and event.call_id.startswith("call_outgoing")
+            and event.cause != "agent_elsewhere"
+        )
         handed = (event for event in decision.events if isinstance(event, ev.CallTransferred) and event.reservation_id)
         self.accepted.update(event.call_id for event in handed)
         self.recorded.update(e.recording_id for e in decision.events if isinstance(e, ev.RecordingStarted))
@@ -232,6 +253,10 @@ class AnyDay(RuleBasedStateMachine):
                 call = self.engine.state.calls[effect.call_id]
                 assert call.is_controlled
                 assert call.offer_mode is not OfferMode.ACCEPT or call.offer_accepted_at
+            case fx.CallAgentFirst():
+                assert self.engine.state.calls[effect.call_id].kind in {CallKind.CALLBACK, CallKind.OUTBOUND}
+            case fx.CommitTicket(agent_id=""):
+                assert effect.call.kind is CallKind.VOICEMAIL, "it has a ticket before anybody hears it"
             case fx.ArrangeTalk():
                 assert effect.before is not effect.after
                 known = self.engine.state.calls.get(effect.call_id)
@@ -331,7 +356,7 @@ class AnyDay(RuleBasedStateMachine):
                 linkedid=linkedid,
                 channel=f"channel-{self.now.timestamp()}",
                 called_number="100",
-                caller=Caller(number="+33612345678", name="D'Arc \u202e<b>\"\\\x00"),
+                caller=Caller(number=MOBILES[int(linkedid[0]) % 3], name="D'Arc \u202e<b>\"\\\x00"),
                 language="fr",
                 started_at=self.now - timedelta(seconds=1),
             )
@@ -520,6 +545,84 @@ class AnyDay(RuleBasedStateMachine):
         key = data.draw(st.sampled_from(sorted(self.timers)))
         self.give(self.timers.pop(key)[1])
 
+    # callbacks, outgoing calls, messages -----------------------------------------------------------------------
+
+    @rule(call=CALLS, queue=st.sampled_from([None, QueueName("support"), QueueName("plain")]), other=st.booleans())
+    def ask_for_a_callback(self, call: CallId, queue: QueueName | None, other: bool) -> None:
+        known = self.engine.state.calls.get(call)
+        number = MOBILES[0] if other or known is None else known.caller.number
+        due_at = self.now + timedelta(seconds=25) if other else None
+        caller = Caller(number=number, number_kind="e164", e164=number)
+        self.give(
+            cmd.RequestCallback(call_id=call, caller=caller, far=FarEnd(number=number), queue=queue, due_at=due_at)
+        )
+
+    @rule(linkedid=LINKEDIDS, queue=st.sampled_from([QueueName("support"), QueueName("plain")]))
+    def ring_and_ask_for_a_callback(self, linkedid: str, queue: QueueName) -> None:
+        self.start(linkedid)
+        self.ask_for_a_callback(call_id_of(linkedid), queue, other=False)
+
+    @precondition(lambda self: self.engine.state.callbacks)
+    @rule(data=st.data(), cause=st.sampled_from([None, *FarEndCause]))
+    def the_agent_of_a_callback_answers(self, data: st.DataObject, cause: FarEndCause | None) -> None:
+        call = self.engine.state.calls[data.draw(st.sampled_from(sorted(self.engine.state.callbacks.values())))]
+        self._far_end(call, cause)
+
+    def _far_end(self, call: Call, cause: FarEndCause | None) -> None:
+        if call.reservation_id is None:
+            return
+        self.give(cmd.ReportAgentOnLine(call_id=call.call_id, reservation_id=call.reservation_id))
+        if cause is None:
+            self.report_of_this_ring(call.call_id, cmd.ReportAnswer)
+        else:
+            self.give(cmd.ReportNotReached(call_id=call.call_id, reservation_id=call.reservation_id, cause=cause))
+
+    @precondition(lambda self: self.engine.state.callbacks)
+    @rule(data=st.data())
+    def call_off(self, data: st.DataObject) -> None:
+        self.give(cmd.CancelCallback(call_id=data.draw(st.sampled_from(sorted(self.engine.state.callbacks.values())))))
+
+    @rule(agent=AGENTS, number=st.integers(0, 2), cause=st.sampled_from(["wait", None, FarEndCause.BUSY]))
+    def place_a_call(self, agent: AgentId, number: int, cause: FarEndCause | str | None) -> None:
+        linkedid = f"outgoing.{number}"
+        caller, far = Caller(number=MOBILES[number]), FarEnd(number=MOBILES[number], trunk="trunk")
+        wish = cmd.PlaceCall(
+            agent_id=agent,
+            call_id=call_id_of(linkedid),
+            linkedid=linkedid,
+            caller=caller,
+            far=far,
+            queue=QueueName("support"),
+        )
+        if self.give(wish) and cause != "wait":
+            self._far_end(self.engine.state.calls[call_id_of(linkedid)], FarEndCause(cause) if cause else None)
+
+    @precondition(lambda self: any(call.kind is not CallKind.INBOUND for call in self.engine.state.calls.values()))
+    @rule(data=st.data(), kind=st.sampled_from([cmd.ReportAnswer, cmd.ReportTalkEnded, cmd.ReportNoAnswer]))
+    def hear_of_an_outgoing_call(self, data: st.DataObject, kind: type[cmd.ReportAnswer]) -> None:
+        self.report_of_this_ring(self._other_work(data), kind)
+
+    @precondition(lambda self: any(call.kind is not CallKind.INBOUND for call in self.engine.state.calls.values()))
+    @rule(data=st.data())
+    def lose_an_agents_channel(self, data: st.DataObject) -> None:
+        call_id = self._other_work(data)
+        self.give(cmd.ReportControlLost(call_id=call_id))
+        self.pass_time(60)
+        self.end(call_id, Reason.CALLER_HUNG_UP)
+
+    def _other_work(self, data: st.DataObject) -> CallId:
+        placed = sorted(call.call_id for call in self.engine.state.calls.values() if call.kind is not CallKind.INBOUND)
+        return data.draw(st.sampled_from(placed))
+
+    @rule(linkedid=LINKEDIDS, number=st.integers(0, 1))
+    def leave_a_message(self, linkedid: str, number: int) -> None:
+        message = Message(name=f"{linkedid}-{number}.wav", length=timedelta(seconds=9), sha256="0" * 64)
+        self.give(cmd.LeaveMessage(call_id=call_id_of(linkedid), queue=QueueName("support"), message=message))
+
+    @rule(agent=AGENTS, kind=st.sampled_from([cmd.AcceptMessage, cmd.FinishMessage]))
+    def deal_with_a_message(self, agent: AgentId, kind: type[cmd.AcceptMessage]) -> None:
+        self.give(kind(agent_id=agent))
+
     # recordings ----------------------------------------------------------------------------------------------
 
     @rule(
@@ -563,7 +666,7 @@ class AnyDay(RuleBasedStateMachine):
             expected = {
                 AgentState.RESERVED: call.stage is CallStage.RESERVED,
                 AgentState.TALKING: call.stage is CallStage.TALKING and call.talk_ended_at is None,
-                AgentState.WRAP_UP: call.talk_ended_at is not None or had_it,
+                AgentState.WRAP_UP: call.talk_ended_at is not None or had_it or call.kind is CallKind.OUTBOUND,
             }
             assert expected[agent.state], (agent, call)
         for call in state.calls.values():
@@ -605,7 +708,8 @@ class AnyDay(RuleBasedStateMachine):
     def timers_follow_from_the_state(self) -> None:
         """After a restart nobody else remembers them. What goes on without need says so by its kind."""
         told = {timer.key: (timer.due_at, timer.command) for timer in self.engine.timers(self.now)}
-        needless = {key for key in self.timers if key.startswith(("step:", "reserve:"))} - told.keys()
+        may_go_on = ("step:", "reserve:", "callback:", "announce:")
+        needless = {key for key in self.timers if key.startswith(may_go_on)} - told.keys()
         assert self.timers.keys() - needless == told.keys()
         for key, (due_at, command) in told.items():
             assert self.timers[key][1] == command
@@ -622,6 +726,10 @@ class AnyDay(RuleBasedStateMachine):
                 assert f"offer:{call.reservation_id}" in self.timers
             if call.stage is CallStage.WAITING and (call.is_kept or call.step + 1 < len(state.stages_of(call))):
                 assert f"step:{call.call_id}" in self.timers, call
+            if call.stage is CallStage.SCHEDULED:
+                assert f"callback:{call.call_id}" in self.timers
+            if call.kind is CallKind.VOICEMAIL and call.stage is CallStage.TALKING:
+                assert f"message:{call.call_id}" in self.timers
         for agent in state.agents.values():
             if agent.state is AgentState.WRAP_UP:
                 assert f"wrap_up:{agent.agent_id}" in self.timers
@@ -668,11 +776,15 @@ class AnyDay(RuleBasedStateMachine):
         inside = Counter(
             call.queue
             for call in self.engine.state.calls.values()
-            if call.queue and not call.is_answered and call.stage is not CallStage.ENDED
+            if call.queue
+            and not call.is_answered
+            and call.stage is not CallStage.ENDED
+            and call.kind is CallKind.INBOUND
         )
         for name in ("support", "orders", "plain"):
             figures = self.statistics.of(QueueName(name))
             ended = figures.answered + figures.abandoned + figures.short_abandoned + figures.failed + figures.moved
+            ended += figures.deflected
             assert figures.offered == ended + inside[QueueName(name)], name
             assert figures.answered_in_time <= figures.answered
 
@@ -685,7 +797,15 @@ class AnyDay(RuleBasedStateMachine):
             if agent.state in {AgentState.TALKING, AgentState.WRAP_UP} and agent.call_id
             if agent.agent_id not in consulted
         )
-        assert self.accepted == self.committed + open_talks
+        assert self.accepted + self.in_vain == self.committed + open_talks
+
+    @invariant()
+    def never_two_callbacks_for_one_number_and_queue(self) -> None:
+        state = self.engine.state
+        callbacks = [call for call in state.calls.values() if call.kind is CallKind.CALLBACK and not call.termination]
+        wanted = Counter((call.queue, call.plan.far.number) for call in callbacks if call.plan)
+        assert not wanted or max(wanted.values()) == 1
+        assert {call.call_id for call in callbacks} == set(state.callbacks.values())
 
     # the end of the day --------------------------------------------------------------------------------------
 
@@ -707,7 +827,7 @@ class AnyDay(RuleBasedStateMachine):
         self.pass_time(60)
         assert not self.timers
         assert {agent.state for agent in state.agents.values()} <= {AgentState.READY, AgentState.LOGGED_OUT}
-        assert self.accepted == self.committed
+        assert self.accepted + self.in_vain == self.committed
         self.play_again()
 
     def play_again(self) -> None:

@@ -7,12 +7,13 @@ from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from acd.domain import events as ev
 from acd.domain.agent import AfterCall, AgentProfile, AgentState, Draft
 from acd.domain.call import Call, IvrStep, Reason, Result, Ring, Termination
 from acd.domain.caller import Caller, CallerContext, Certainty, ContactCard, RecentCallCard, TicketCard
-from acd.domain.ids import QueueName, agent_id_of, call_id_of, recording_id_of, reservation_id_of
+from acd.domain.ids import CallId, QueueName, agent_id_of, call_id_of, recording_id_of, reservation_id_of
 from acd.domain.journal_format import decode_event, encode_event
 from acd.domain.outgoing import FarEnd
 from acd.domain.queue import (
@@ -26,6 +27,7 @@ from acd.domain.queue import (
     RoutingRules,
 )
 from acd.domain.talk import Consult, Handover, TalkMode
+from acd.domain.work import CallKind, Message, Plan
 from ivr.opening import ExceptionalDay, OpeningHours, Window
 from routing import AgentChoice, ItemChoice, Taste
 from routing.relaxation import Step
@@ -84,6 +86,12 @@ WHOLE_CALL = Call(
     context=CONTEXT,
     ivr_path=(IvrStep("main", "1", "incident"),),
     termination=Termination(Result.ANSWERED, Reason.AGENT_HUNG_UP),
+)
+CALLBACK = replace(
+    WHOLE_CALL,
+    kind=CallKind.CALLBACK,
+    plan=Plan(far=FarEnd(number="+33612345678", trunk="trunk"), keys=("+33612345678",), requested_at=AT),
+    message=Message(name="1.1-1.wav", length=timedelta(seconds=9.5), sha256="0" * 64),
 )
 EVENTS: list[ev.Event] = [
     ev.QueuesConfigured(
@@ -189,6 +197,15 @@ EVENTS: list[ev.Event] = [
     ev.CallKept(at=AT, call_id=CALL, queue=QUEUE, ring=Ring((AGENT,), timedelta(minutes=5))),
     ev.QueueDoorSet(at=AT, queue=QUEUE, is_open=False, announcement=(("fr", HOSTILE),)),
     ev.TextBroadcast(at=AT, text=HOSTILE, sender="sarah", queue=None, agents=(AGENT,)),
+    ev.CallerLeftLine(at=AT, call_id=CALL, queue=QUEUE, to=CallId("call_callback.1.1.support")),
+    ev.WorkOpened(at=AT, call=CALLBACK),
+    ev.CallbackScheduled(at=AT, call_id=CALL, queue=QUEUE, due_at=AT + timedelta(hours=2)),
+    ev.FarEndDialled(**OFFER),  # type: ignore[arg-type]
+    ev.FarEndNotReached(**OFFER, cause="busy", tries=2, next_at=AT),  # type: ignore[arg-type]
+    ev.OutgoingCallPlaced(
+        at=AT, call=CALLBACK, agent_id=AGENT, reservation_id=RESERVATION, after_call=AfterCall(AgentState.NOT_READY)
+    ),
+    ev.WaitAnnounced(at=AT, call_id=CALL, queue=QUEUE, position=3, expected_wait_seconds=None),
     ev.TicketCommitted(at=AT, call_id=CALL, agent_id=AGENT, ticket_number="1000012", to_qualify=True),
     ev.TalkHeld(**TALK, by="phone"),  # type: ignore[arg-type]
     ev.TalkResumed(**TALK, cause="screen"),  # type: ignore[arg-type]

@@ -160,6 +160,7 @@ async def test_every_route_asks_for_session_and_role(browse: Browse, endpoint: o
     browser = await browse(user)
     known = {"number": "1000012", "call_id": "call_1.1", "agent_id": "agent_bob", "queue": "orders"}
     known |= {"incident_id": "incident_1", "linkedid": "1.1", "contact_id": "contact_1", "recording_id": "rec_1.1_1"}
+    known |= {"name": "1.1-1.wav"}
     path = endpoint.path.format(**known)
     status, _ = await browser.send(endpoint.method, path)
     if endpoint.access is None:

@@ -97,9 +97,10 @@ def test_where_the_dialplan_finds_the_service(host: str, advertised: str | None,
     assert f"AGI({expected}," in rendered({"fastagi": fastagi})["extensions_guichet.conf"]
 
 
-# DIALSTATUS, PLAYBACKSTATUS and QUEUESTATUS are Asterisk's own words.
+# AMDSTATUS, DIALSTATUS, PLAYBACKSTATUS and QUEUESTATUS are Asterisk's own words.
 OWN_VARIABLES = {
     *("GUICHET_DONE", "GUICHET_SEEN", "EPOCH", "GUICHET_LAST_SEEN", "GUICHET_MUSIC", "GUICHET_OVERLOAD", "DIALSTATUS"),
+    "AMDSTATUS",
     *("GUICHET_FALLBACK", "ANSWEREDTIME", "GUICHET_STAGE"),
     *("GUICHET_ROOM", "CONFBRIDGE_INFO(parties,${GUICHET_ROOM"),
 }
