@@ -19,6 +19,7 @@ from acd.adapters.bus.frames import JournalError, JournalVersionError
 from acd.adapters.control import ControlError
 from acd.adapters.lookups import LookupConfigurationError
 from acd.adapters.prompts import PromptError
+from acd.backup import BackupError
 from acd.demo.service_process import ServiceError
 from acd.secrets import SecretError
 from acd.service.restore import PastNotUnderstoodError
@@ -30,6 +31,7 @@ from ticketing import api as ticketing
 _MENDABLE = (
     AmiError,
     AsteriskError,
+    BackupError,
     ConfigurationError,
     ControlError,
     FastAgiBindError,

@@ -154,6 +154,7 @@ class ServedElsewhere:
         self._tasks = tasks
         self._submit = submit
         self.forget: Callable[[str], None] = lambda linkedid: None
+        self._refused: dict[str, Call] = {}  # talks the engine could not adopt, by Linkedid
         self._talking: set[str] = set()  # Linkedids whose account may be kept when they end
         self._talked: OrderedDict[str, None] = OrderedDict()  # those that have ended in our own hands, the latest
 
@@ -169,7 +170,8 @@ class ServedElsewhere:
             self._submit(cmd.AdoptServedTalk(call=call))
             known = self._state.calls.get(call.call_id)
             if known is None or known.stage is not CallStage.TALKING:
-                return  # not adopted: accounted for when it is over
+                self._refused[fact.linkedid] = call  # not adopted: accounted for when it is over
+                return
             self._talking.add(fact.linkedid)
             if not is_known:
                 self._tasks.start(self._identify(call), "identify_served_caller")
@@ -182,6 +184,9 @@ class ServedElsewhere:
 
     def caller_gone(self, linkedid: str) -> None:
         """A talk that we know has ended in our own hands: what the switch kept of it is not needed."""
+        if refused := self._refused.pop(linkedid, None):
+            self._submit(cmd.AccountForCall(call=replace(refused, ended_at=self._clock.now())))
+            self.forget(linkedid)
         if linkedid in self._talking:
             self._talking.discard(linkedid)
             self._talked[linkedid] = None
@@ -196,6 +201,8 @@ class ServedElsewhere:
     def alive(self, linkedids: frozenset[str]) -> None:
         """Nothing else lives in the switch."""
         self._talking &= linkedids
+        for linkedid in self._refused.keys() - linkedids:
+            del self._refused[linkedid]  # told again, with its end
 
     def _call_of(self, fact: FallbackCall) -> Call:
         return Call(

@@ -236,11 +236,11 @@ class Switchboard:
                     flow.key_pressed(key)
             case CallerGone(linkedid):
                 call_id = call_id_of(linkedid)
+                self.served_elsewhere.caller_gone(linkedid)
                 # A flow in control hears of it on its own session, in order with all else it does.
                 if call_id not in self._flows and call_id in self._services.state.calls:
                     self._services.submit(cmd.EndCall(call_id=call_id, reason=Reason.CALLER_HUNG_UP))
                 self._failures.pop(call_id, None)
-                self.served_elsewhere.caller_gone(linkedid)
             case PhoneReachable() | DoNotDisturb():
                 self.phones.hear_switch(fact)
             case MonitorEnded():

@@ -68,9 +68,11 @@ class Report:
 
 
 @asynccontextmanager
-async def storm_asterisk(folder: Path, installation: Installation) -> AsyncIterator[RunningAsterisk]:
-    """One that goes to its own queues after three seconds without a service."""
-    fallback = {"fallback": {"without_service_seconds": 3, "queue": "support"}}
+async def storm_asterisk(
+    folder: Path, installation: Installation, without_service_seconds: float = 3
+) -> AsyncIterator[RunningAsterisk]:
+    """One that goes to its own queues after so long without a service."""
+    fallback = {"fallback": {"without_service_seconds": without_service_seconds, "queue": "support"}}
     running = new_asterisk(folder, installation, fallback, sections=SECTIONS)
     try:
         await running.instance.up()
@@ -156,9 +158,10 @@ async def _faults(stage: Stage, report: Report, seconds: float, only: tuple[str,
         (fault,) = stage.chance.choices([*chosen], weights=[*chosen.values()])
         at = loop.time() - began
         _forget_gaps(stage.ledger)
+        struck_at = loop.time()
         said = await fault(stage)
         await asyncio.sleep(AFTER_FAULT)
-        talk_gap, wait_gap = _gaps(stage.ledger, loop.time())
+        talk_gap, wait_gap = _gaps(stage.ledger, struck_at, loop.time())
         report.struck.append(Struck(at, fault.__name__, said, talk_gap, wait_gap))
         await _until_ready(stage.house)
         await asyncio.sleep(stage.chance.uniform(0.5, 4.0))
@@ -173,19 +176,20 @@ def _forget_gaps(ledger: Ledger) -> None:
             talk.call.statistics.longest_gap_seconds = 0.0
 
 
-def _gaps(ledger: Ledger, now: float) -> tuple[float, float]:
-    """Of calls that lived through the whole fault. In menus there are pauses, which are no gaps: they do not count."""
+def _gaps(ledger: Ledger, struck_at: float, now: float) -> tuple[float, float]:
+    """Of calls that lived through the whole fault: talks begun before it, and callers who waited. In menus there are
+    pauses, which are no gaps: they do not count."""
     talking = [
         call.statistics.longest_gap_seconds
         for caller in ledger.live_calls
-        if caller.is_talking
+        if caller.is_talking and (caller.talks[-1].call.confirmed_at or now) < struck_at
         for call in (caller.call, caller.talks[-1].call)
         if call is not None
     ]
     waiting = [
         caller.call.statistics.longest_gap_seconds
         for caller in ledger.live_calls
-        if caller.call is not None and not caller.talks and now - (caller.call.answered_at or now) > 25
+        if caller.call is not None and not caller.talks and struck_at - (caller.call.answered_at or now) > 20
     ]
     return max(talking, default=0.0), max(waiting, default=0.0)
 

@@ -17,6 +17,7 @@ from acd.domain.effects import CallAgentFirst
 from acd.domain.ids import is_attempt
 from acd.domain.outgoing import FarEnd
 from acd.service.ports import (
+    AgentNotReached,
     CallerChannel,
     CallerGone,
     CallerHungUpError,
@@ -54,6 +55,7 @@ class FakeTelephony(Telephony):
         self.hear: Callable[[TelephonyFact], None] = lambda fact: None
         self.stopped: list[str] = []
         self.called: list[CallAgentFirst] = []  # agents, on channels of their own
+        self.without_phone: set[str] = set()  # extensions
         self.hung_up: list[str] = []
         self.stopped_playing: list[str] = []
         self.is_down = False  # the switch goes on, but neither tells nor does anything
@@ -155,9 +157,14 @@ class FakeTelephony(Telephony):
     async def call_agent(self, wish: CallAgentFirst) -> None:
         self._can_be_asked()
         self.called.append(wish)
+        if wish.extension in self.without_phone:
+            self.tell(AgentNotReached(wish.channel_id, DialStatus.UNREACHABLE))
 
     async def stop_playing(self, linkedid: str) -> None:
+        self._can_be_asked()
         self.stopped_playing.append(linkedid)
+        if channel := self._channels.get(linkedid):
+            channel.stop_sound()
 
     @property
     def knows_legs(self) -> bool:
@@ -229,6 +236,7 @@ class FakeChannel(CallerChannel):
         self.is_answered = False  # the phone dialled last
         self.is_finished = False
         self.shown = ""  # to whom it called out last
+        self._sound: asyncio.Future[None] | None = None  # that plays now
         self._until: asyncio.Future[None] | None = None  # what cuts the sounds that play now
         self.turned_away: str | None = None
         self.has_ended = False
@@ -567,7 +575,14 @@ class FakeChannel(CallerChannel):
 
     async def _passes(self, time: timedelta) -> None:
         if time:
-            await self._happens_within(time, asyncio.get_running_loop().create_future())
+            self._sound = asyncio.get_running_loop().create_future()
+            await self._happens_within(time, self._sound)
+            self._sound = None
+
+    def stop_sound(self) -> None:
+        """From outside: the sound that plays now is over."""
+        if self._sound is not None and not self._sound.done():
+            self._sound.set_result(None)
 
     async def _happens_within(self, limit: timedelta, happens: asyncio.Future[None]) -> None:
         """Until it happens or time is over; raises as `idle_until`."""

@@ -212,6 +212,66 @@ async def test_a_session_that_outlives_the_service_keeps_the_agent_at_work(house
             await call.ended(PATIENCE)
 
 
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
+async def test_agents_words_rings_and_figures_outlive_the_service(house: House, number: signal.Signals) -> None:
+    """One agent in wrap-up with a note half written, one at lunch, one whose phone rings while the service dies."""
+    first, second = house.new_number(), house.new_number()
+    async with AsyncExitStack() as stack:
+        async with house.service() as process, house.supervisor() as supervisor:
+            alice = await stack.enter_async_context(house.agent("Alice Martin"))
+            bruno = await stack.enter_async_context(house.agent("Bruno Keller"))
+            await bruno.screen.order("not-ready", reason="lunch")
+            call = await stack.enter_async_context(house.caller(first))
+            await house.walk(call)
+            talk = await alice.takes(first)
+            await talk.call.hang_up()
+            await alice.screen.becomes("wrap_up")
+            before = alice.screen.agent
+            draft = {"call_id": before["call_id"], "note": "The drum is worn.", "code": "solved"}
+            assert await alice.screen.put("/api/v1/agents/me/draft", draft) == 204
+            chloe = await stack.enter_async_context(house.agent("Chloé Diallo"))
+            waiting = await stack.enter_async_context(house.caller(second))
+            await house.walk(waiting)
+            ring = await chloe.rings(second)
+            await chloe.screen.frame("agent", lambda data: data["state"] == "reserved")
+            figures = await house.queue(supervisor)
+            os.kill(process, number)
+            await until(lambda: chloe.screen.is_lost and alice.screen.is_lost, "the service is gone")
+        async with house.service(), house.supervisor() as supervisor:
+            states = {agent["login"]: agent for agent in await supervisor.get("/api/v1/agents")}
+            assert states[bruno.user.login]["state"] == "not_ready"
+            assert (states[bruno.user.login]["reason"], states[bruno.user.login]["since"]) == (
+                "lunch",
+                bruno.screen.agent["since"],
+            )
+            assert states[chloe.user.login]["state"] == "reserved"
+            after = await house.queue(supervisor)
+            assert [after[name] for name in ("offered", "answered")] == [figures["offered"], figures["answered"]]
+            async with house.screen(alice.user.login) as screen:
+                snapshot = await screen.frame("snapshot")
+                assert snapshot.data["agent"]["state"] == "wrap_up"
+                assert snapshot.data["agent"]["wrap_up_until"] == before["wrap_up_until"]
+                assert snapshot.data["draft"]["note"] == "The drum is worn."
+                await screen.order("wrap-up", note="The drum is worn. Ordered.", code="solved")
+                told = await screen.frame("ticket", lambda data: data["call_id"] == before["call_id"])
+            ring.call.answer()  # it has rung all the while
+            async with house.screen(chloe.user.login) as screen:
+                await screen.becomes("talking")
+                await asyncio.gather(hears_tone(waiting, LOW), hears_tone(ring.call, HIGH))
+                await ring.call.hang_up()
+                await screen.becomes("wrap_up")
+                await screen.order("wrap-up", note="Done.", code="solved")
+                await screen.frame("ticket")
+                await screen.becomes("ready")
+            assert alice.screen.agent["state"] == "wrap_up", "her old screen is gone, and only that"
+            for caller, agent in ((first, alice), (second, chloe)):
+                over = await house.interaction(caller)
+                assert (over.agent_id, over.termination_result) == (agent.agent_id, "answered")
+                assert over.ticket_number is not None
+            assert (await house.interaction(first)).ticket_number == told.data["number"]
+            assert (await house.interaction(first)).note == "The drum is worn. Ordered."
+
+
 @pytest_asyncio.fixture(loop_scope="module")
 async def relay(asterisk: RunningAsterisk) -> AsyncIterator[Relay]:
     async with Relay(asterisk.ami_port) as opened:

@@ -13,7 +13,11 @@ import pytest
 from acd.adapters.asterisk.ami import AmiAddress
 from acd.adapters.asterisk.telephony import AsteriskTelephony
 from acd.adapters.clock import SystemClock
+from acd.domain.effects import CallAgentFirst
+from acd.domain.ids import AgentId, CallId, ReservationId
+from acd.domain.outgoing import FarEnd
 from acd.service.ports import (
+    AgentNotReached,
     CallerGone,
     CallerHungUpError,
     ControlLostError,
@@ -360,3 +364,41 @@ async def test_whether_it_is_told_of_anything_now_is_known(switch: Switch) -> No
     assert not listens(switch)
     await switch.connects()
     assert listens(switch)
+
+
+# --- sounds, and agents who are called first --------------------------------------------------------------------
+
+
+async def test_a_sound_that_plays_is_stopped(switch: Switch) -> None:
+    async with asyncio.TaskGroup() as group:
+        playing = group.create_task(switch.line.channel.play(switch.line.sounds("endless")))
+        await until(lambda: bool(switch.line.heard()), "the sound is heard")
+        await switch.telephony.stop_playing(switch.linkedid)
+        async with asyncio.timeout(PATIENCE):
+            await playing
+
+
+async def test_where_nothing_plays_there_is_nothing_to_stop(switch: Switch) -> None:
+    await switch.telephony.stop_playing(switch.linkedid)
+    await switch.telephony.stop_playing("1700000000.999")
+
+
+async def test_an_agent_without_a_phone_is_not_reached(switch: Switch) -> None:
+    if isinstance(switch.telephony, FakeTelephony):
+        switch.telephony.without_phone.add(ABSENT)
+    channel_id = "callback.1.1.support~1"
+    await switch.telephony.call_agent(
+        CallAgentFirst(
+            call_id=CallId("call_callback.1.1.support"),
+            reservation_id=ReservationId("rsv_callback.1.1.support_1"),
+            agent_id=AgentId("agent_nobody"),
+            extension=ABSENT,
+            offer_time=OFFER,
+            channel_id=channel_id,
+            far=FarEnd(number="+33612345678", trunk="trunk"),
+            ring_time=OFFER,
+        )
+    )
+    expected = AgentNotReached(channel_id, DialStatus.UNREACHABLE)
+    await until(lambda: expected in switch.facts, "the agent is not reached")
+    await switch.telephony.hang_up(channel_id)

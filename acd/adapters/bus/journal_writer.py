@@ -26,7 +26,7 @@ from acd.domain.journal_format import VERSION
 
 log = structlog.get_logger(__name__)
 
-GATHER: Final = timedelta(milliseconds=8)  # so long may more decisions join those about to be made certain
+GATHER: Final = timedelta(milliseconds=4)  # so long may more decisions join those about to be made certain
 RETRY: Final = timedelta(seconds=1)
 MOST_PENDING: Final = 64 * 1024 * 1024  # bytes kept in memory while the disk does not take them
 SNAPSHOTS_KEPT: Final = 2  # the one before the latest too, should that one be damaged
