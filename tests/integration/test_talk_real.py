@@ -297,7 +297,9 @@ async def test_taken_by_hand_and_taken_over(house: House) -> None:
 
         talking = await house.call_that(supervisor, t.number, "talking")
         await t.bruno.screen.order("not-ready", reason="training")
-        answer = await supervisor.post(f"/api/v1/calls/{talking['call_id']}/take-over", {"agent": t.bruno.user.login})
+        answer = await supervisor.post(
+            f"/api/v1/calls/{talking['call_id']}/take-over", {"agent": t.bruno.user.login, "why": "Coaching"}
+        )
         assert (answer.status, answer.body["state"]) == (200, "reserved")
         ring = await t.bruno.takes(t.number)
         await t.phone.ended(PATIENCE)

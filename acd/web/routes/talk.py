@@ -13,11 +13,12 @@ from acd.domain import commands as cmd
 from acd.domain.agent import AgentState
 from acd.domain.ids import CallId, QueueName, agent_id_of
 from acd.domain.talk import Destination
+from acd.service.audit import Deed
 from acd.service.views import AgentView, agent_view
 from acd.web import agents
 from acd.web.endpoint import AGENTS, SUPERVISORS, Exchange, Input, NoBody, Parameter, endpoint
 from acd.web.errors import ApiError
-from acd.web.fields import Line, Login, Note
+from acd.web.fields import Line, Login, Note, Why
 
 _CONFLICT = {409: "The state of the agent, of the call or of the other one does not allow it"}
 _UNKNOWN = {404: "There is no such agent, queue or call"}
@@ -64,9 +65,10 @@ class PickUpInput(Input, frozen=True, kw_only=True):
 
 
 class TakeOverInput(Input, frozen=True, kw_only=True):
-    """`agent`: whose phone gets the call; by default one's own."""
+    """`agent`: whose phone gets the call; by default one's own. `why`: for the audit log."""
 
     agent: Login | None = None
+    why: Why
 
 
 class Colleague(msgspec.Struct, frozen=True, kw_only=True):
@@ -322,7 +324,14 @@ async def take_over(exchange: Exchange[TakeOverInput]) -> AgentView:
     agent = exchange.body.agent
     taker = agent_id_of(agent) if agent is not None else exchange.session.agent_id
     call_id = CallId(exchange.request.match_info["call_id"])
-    exchange.services.dispatcher.order(cmd.TakeOverCall(call_id=call_id, agent_id=taker))
+    deed = Deed(
+        who=exchange.session.user.login,
+        action="call.take_over",
+        subject=call_id,
+        reason=exchange.body.why,
+        details={"agent": taker},
+    )
+    await exchange.services.supervision.order(cmd.TakeOverCall(call_id=call_id, agent_id=taker), deed)
     state = exchange.services.dispatcher.state
     return agent_view(state.agent(taker), state.calls.get(call_id))
 

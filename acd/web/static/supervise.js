@@ -39,6 +39,16 @@ export const DEEDS = {
     fields: [],
     send: () => ["POST", `agents/${agent.agent_id}/state`, { state }],
   }),
+  takeOver: (agent, agents) => ({
+    title: `Take over from ${agent.name}`,
+    text: "The caller hears music while the phone rings; the agent goes to the wrap-up.",
+    fields: [{
+      name: "agent",
+      label: "The call goes to",
+      choices: agents.filter((other) => other.agent_id !== agent.agent_id && ["ready", "not_ready"].includes(other.state)).map((other) => [other.login, other.name]),
+    }],
+    send: (values) => ["POST", `calls/${agent.call_id}/take-over`, values],
+  }),
   skills: (agent) => ({
     title: `Skills of ${agent.name}`,
     text: "",
@@ -186,14 +196,15 @@ export function Menu({ label, items, open }) {
   </details>`;
 }
 
-export function agentMenu(agent, canListen) {
+export function agentMenu(agent, canListen, agents = []) {
   const listening = agent.state === "talking" && canListen ? Object.entries(MODES).map(([mode, text]) => [text, DEEDS.monitor(agent, mode)]) : [];
   const states = agent.state === "logged_out" ? [] : [
     ...(agent.state === "ready" ? [] : [["Make ready", DEEDS.state(agent, "ready")]]),
     ["Make not ready", DEEDS.state(agent, "not_ready")],
     ["Log out", DEEDS.state(agent, "logged_out")],
   ];
-  return [...listening, ...states, ["Skills…", DEEDS.skills(agent)]];
+  const taking = agent.state === "talking" ? [["Take over…", DEEDS.takeOver(agent, agents)]] : [];
+  return [...listening, ...taking, ...states, ["Skills…", DEEDS.skills(agent)]];
 }
 
 export function queueMenu(queue) {
@@ -255,6 +266,7 @@ const ACTIONS = {
   "call.move": "Moved a call",
   "call.prioritise": "Changed a priority",
   "call.assign": "Gave away a call",
+  "call.take_over": "Took over a talk",
   "queue.set_door": "Opened or closed a queue",
   "text.broadcast": "Wrote to agents",
   "talk.listen": "Listened in",

@@ -103,14 +103,14 @@ function Agents({ state, now, open, canListen }) {
         <th scope="col">Queue</th><th scope="col">Extension</th><th scope="col">Skills</th>
         <th scope="col"><span class="sr-only">Actions</span></th></tr></thead>
       <tbody>
-        ${inOrder.map((agent) => html`<${AgentRow} key=${agent.agent_id} agent=${agent} labels=${labels} now=${now} open=${open} canListen=${canListen} />`)}
+        ${inOrder.map((agent) => html`<${AgentRow} key=${agent.agent_id} agent=${agent} labels=${labels} now=${now} open=${open} canListen=${canListen} agents=${agents} />`)}
         ${agents.length === 0 && html`<tr><td colspan="7" class="muted">Nobody has logged in yet.</td></tr>`}
       </tbody>
     </table></div>
   </section>`;
 }
 
-function AgentRow({ agent, labels, now, open, canListen }) {
+function AgentRow({ agent, labels, now, open, canListen, agents }) {
   const skills = Object.entries(agent.skills).map(([skill, level]) => `${skill} ${level}`).join(", ");
   return html`<tr data-agent=${agent.login} class=${agent.state === "logged_out" ? "faded" : ""}>
     <th scope="row">${agent.name}</th>
@@ -120,7 +120,7 @@ function AgentRow({ agent, labels, now, open, canListen }) {
       ${agent.after_call && html` <span class="muted small">then ${agent.after_call.replaceAll("_", " ")}</span>`}</td>
     <td class="figure"><${Clock} since=${agent.since} now=${now} /></td>
     <td>${labels.get(agent.queue) ?? agent.queue ?? ""}</td><td>${agent.extension}</td><td class="muted small">${skills}</td>
-    <td class="figure"><${Menu} label=${`Actions for ${agent.name}`} items=${agentMenu(agent, canListen)} open=${open} /></td>
+    <td class="figure"><${Menu} label=${`Actions for ${agent.name}`} items=${agentMenu(agent, canListen, agents)} open=${open} /></td>
   </tr>`;
 }
 
