@@ -71,6 +71,8 @@ class SurveyDesk:
         """The survey this caller is asked, noted as begun; None: they are let go."""
         plan = self._services.plan_of(call.queue or "", call.called_number)
         number = call.caller.e164
+        if call.plan is not None:  # a call that we placed
+            return None
         if plan is None or number is None or call.answered_at is None or not is_chosen(call.call_id, plan.share):
             return None
         now = self._services.clock.now()

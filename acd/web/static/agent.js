@@ -18,6 +18,7 @@ function AgentPage({ user }) {
   const now = useNow(state.skew);
   const { agent, call } = state;
   const options = useOptions();
+  const isOffered = agent?.state === "reserved" && call?.offer_mode === "accept" && call.offer_accepted_at === null;
   useEffect(() => connect("agent", dispatch), []);
   useKeptDraft(state);
   useEffect(() => {
@@ -37,7 +38,7 @@ function AgentPage({ user }) {
     <${ConnectionBar} connection=${state.connection} />
     <${TopBar} user=${user} page="agent" />
     <main class="agent">
-      ${agent ? html`<${StatusBar} agent=${agent} now=${now} order=${order} reasons=${options.reasons} />` : html`<p class="card muted">Connecting…</p>`}
+      ${agent ? html`<${StatusBar} agent=${agent} now=${now} order=${order} reasons=${options.reasons} isOffered=${isOffered} />` : html`<p class="card muted">Connecting…</p>`}
       ${agent && html`<${PhoneTrouble} agent=${agent} />`}
       <${Notices} notices=${state.notices} dispatch=${dispatch} />
       ${state.notice && html`<p class="notice ${state.notice.kind}" role="status">${state.notice.text}</p>`}
@@ -58,12 +59,12 @@ function AgentPage({ user }) {
   `;
 }
 
-function StatusBar({ agent, now, order, reasons }) {
+function StatusBar({ agent, now, order, reasons, isOffered }) {
   const isInCall = IN_CALL.has(agent.state);
   return html`
     <section class="card status" aria-label="Your state">
       <div class="state" aria-live="polite">
-        <${StateBadge} state=${agent.state} />
+        <${StateBadge} state=${agent.state} text=${isOffered ? "Offered" : undefined} />
         ${agent.state === "not_ready" && agent.reason && html`<span class="muted">${reasonText(agent.reason, reasons)}${agent.ticket && ` #${agent.ticket}`}</span>`}
         <${ReasonLimit} agent=${agent} reasons=${reasons} now=${now} />
       </div>

@@ -50,8 +50,8 @@ export function Countdown({ until, now }) {
   return html`<span class="clock">${until ? asClock(secondsUntil(until, now)) : "–"}</span>`;
 }
 
-export function StateBadge({ state }) {
-  return html`<span class="badge state-${state}">${STATES[state] ?? state}</span>`;
+export function StateBadge({ state, text }) {
+  return html`<span class="badge state-${state}">${text ?? STATES[state] ?? state}</span>`;
 }
 
 export function ConnectionBar({ connection }) {
