@@ -15,11 +15,11 @@ import typer
 
 from acd.adapters.clock import SystemClock
 from acd.adapters.lookups import open_lookups
-from acd.bootstrap import call_desk, prompts_of
 from acd.cli.failures import clear_failures
 from acd.cli.ivr_traffic import span_of, traffic_in
 from acd.domain.commands import Command
 from acd.domain.ids import CallId
+from acd.equipment import call_desk, prompts_of
 from acd.reload import lookup_services
 from acd.service.hotline_steps import site_of
 from acd.service.identification import Identification

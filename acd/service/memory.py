@@ -2,7 +2,7 @@
 
 The engine's state and everything that is folded from events (statistics, figures of menus...) is a `Fold`: it can give
 a picture of itself and become what a picture says. Whatever keeps something over a restart is one, and is added in
-`acd.bootstrap.build_core`.
+`acd.core.build_core`.
 """
 
 from __future__ import annotations

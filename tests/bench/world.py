@@ -25,9 +25,9 @@ from acd.adapters.asterisk.install import find_installation
 from acd.adapters.asterisk.local import AsteriskInstance
 from acd.adapters.clock import SystemClock
 from acd.adapters.store.users import SqlUserDirectory
-from acd.bootstrap import prompts_of
 from acd.demo.screens_process import Person, Pop, Report, Rules, ScreensProcess, Trouble
 from acd.demo.service_process import running_service
+from acd.equipment import prompts_of
 from acd.secrets import load_secrets
 from acd.service.ports import Role, User
 from acd.settings import Settings, load_settings

@@ -22,8 +22,8 @@ from argon2 import PasswordHasher
 
 from acd.adapters.clock import SystemClock
 from acd.adapters.store.users import SqlUserDirectory
-from acd.bootstrap import prompts_of
 from acd.demo.service_process import running_service
+from acd.equipment import prompts_of
 from acd.phone import IncomingCall, MediaOptions, OutgoingCall, Phone, PhoneAccount, Tone
 from acd.phone.audio import read_wav
 from acd.service.ports import Role, User

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from acd.bootstrap import prompts_of
+from acd.equipment import prompts_of
 from acd.phone import EndedBy, OutgoingCall
 from acd.phone.audio import read_wav, tone_level
 from tests.integration.asterisk_fixture import RunningAsterisk

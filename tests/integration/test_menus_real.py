@@ -14,7 +14,7 @@ import pytest_asyncio
 from aiohttp import web
 
 from acd.adapters.clock import SystemClock
-from acd.bootstrap import prompts_of
+from acd.equipment import prompts_of
 from acd.phone import OutgoingCall, Phone, PhoneAccount
 from acd.phone.audio import read_wav
 from tests.integration.asterisk_fixture import RunningAsterisk

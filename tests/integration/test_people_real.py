@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from acd.bootstrap import prompts_of
+from acd.equipment import prompts_of
 from acd.phone import MediaOptions, Phone, PhoneAccount, PhoneCall, Tone
 from acd.phone.audio import read_wav, tone_level
 from acd.service.ports import Role, User

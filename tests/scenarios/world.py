@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from acd.adapters.bus.journal import MemoryJournal
-from acd.bootstrap import Core, Ports, build_core
+from acd.core import Core, Ports, build_core
 from acd.domain import commands as cmd
 from acd.domain import events as ev
 from acd.domain.agent import AgentProfile, AgentState
