@@ -80,7 +80,7 @@ def build_core(live: LiveSite, ports: Ports) -> Core:
     """Wire the service. Nothing runs yet but what the caller starts: `writer.run()`, and calls that come in."""
     engine = Engine()
     dispatcher = Dispatcher(engine, ports.clock)
-    statistics = QueueStatistics()
+    statistics = QueueStatistics(live.site.settings.service.zone)
     screens = Screens(engine.state, statistics, ports.clock, ports.schedule)
     writer = DeskWriter(ports.desk, dispatcher.submit, ports.journal.took)
     ivr_figures = IvrFigures()

@@ -1,4 +1,7 @@
-"""Queue figures, folded from events. Every metric is a function with its definition.
+"""Queue figures of the day, folded from events. Every metric is a function with its definition.
+
+A day begins at midnight in the service's time zone, with the first event after it; calls that wait then are offered on
+the new day, talks under way were answered on the old one.
 
 Offered: calls that entered the queue. Answered: their talk began. Abandoned: the caller left before, after the queue's
 short-abandon limit; shorter ones are `short_abandoned` (a limit of 0 seconds counts none as short). Failed: ended by a
@@ -10,6 +13,7 @@ callers on the line; for the rest see `work_figures`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, date, tzinfo
 
 import msgspec
 from msgspec import Raw, Struct
@@ -23,7 +27,7 @@ from acd.domain.work_figures import count, is_of_other_kind
 
 
 class QueueFigures(Struct, kw_only=True):
-    """Counts since the service began to count; times in seconds."""
+    """Counts since the day began; times in seconds."""
 
     offered: int = 0
     answered: int = 0
@@ -74,12 +78,17 @@ class StatisticsPicture(Struct, frozen=True, kw_only=True):
     figures: dict[QueueName, QueueFigures]
     policies: dict[QueueName, QueuePolicy]
     inside: dict[CallId, QueueName]
+    talking: set[CallId] = set()
+    day: date | None = None
 
 
 class QueueStatistics:
-    """Folds events into figures per queue."""
+    """Folds events into figures per queue. `zone`: whose midnight begins a day."""
 
-    def __init__(self) -> None:
+    def __init__(self, zone: tzinfo = UTC) -> None:
+        self._zone = zone
+        self._day: date | None = None
+        self._talking: set[CallId] = set()  # of those inside
         self._figures: dict[QueueName, QueueFigures] = {}
         self._policies: dict[QueueName, QueuePolicy] = {}
         self._inside: dict[CallId, QueueName] = {}  # where a call is counted as offered: coming back is no new offer
@@ -96,13 +105,19 @@ class QueueStatistics:
             figures={queue: replace(figures) for queue, figures in self._figures.items()},
             policies=dict(self._policies),
             inside=dict(self._inside),
+            talking=set(self._talking),
+            day=self._day,
         )
 
     def restore(self, pieces: Sequence[Raw]) -> None:
         picture = msgspec.json.decode(pieces[0], type=StatisticsPicture)
         self._figures, self._policies, self._inside = picture.figures, picture.policies, picture.inside
+        self._talking, self._day = picture.talking, picture.day
 
     def apply(self, event: ev.Event) -> None:
+        day = event.at.astimezone(self._zone).date()
+        if self._day is None or day > self._day:
+            self._begin(day)
         if is_of_other_kind(event):
             count(self, event)
             return
@@ -118,11 +133,11 @@ class QueueStatistics:
             case ev.CallerLeftLine(call_id=call_id, queue=queue) if queue is not None:
                 if self._inside.pop(call_id, None) is not None:
                     self.of(queue).deflected += 1
-            case ev.ReservationAccepted(queue=queue, wait_seconds=waited):
-                self._answered(queue, waited)
+            case ev.ReservationAccepted(call_id=call_id, queue=queue, wait_seconds=waited):
+                self._answered(call_id, queue, waited)
             case ev.TalkAdopted(call=call, wait_seconds=float() as waited) if call.queue is not None:
                 self._queued(call.call_id, call.queue)
-                self._answered(call.queue, waited)
+                self._answered(call.call_id, call.queue, waited)
             case ev.TalkAdopted(call=call):
                 self._adopted(call)
             case ev.CallServedElsewhere():
@@ -135,9 +150,17 @@ class QueueStatistics:
                 self.of(queue).wrap_up_seconds += seconds
                 self.of(queue).wrap_ups += 1
             case ev.CallTransferred(call_id=call_id):
-                self._inside.pop(call_id, None)  # answered: should it come to a queue again, it is offered anew
+                self._forget(call_id)  # answered: should it come to a queue again, it is offered anew
             case ev.CallEnded():
                 self._ended(event)
+
+    def _begin(self, day: date) -> None:
+        is_first, self._day = self._day is None, day
+        if is_first:
+            return
+        self._figures = {}
+        for call_id, queue in self._inside.items():
+            self.of(queue).offered += call_id not in self._talking
 
     def _queued(self, call_id: CallId, queue: QueueName) -> None:
         before = self._inside.get(call_id)
@@ -148,7 +171,9 @@ class QueueStatistics:
         self._inside[call_id] = queue
         self.of(queue).offered += 1
 
-    def _answered(self, queue: QueueName, waited: float) -> None:
+    def _answered(self, call_id: CallId, queue: QueueName, waited: float) -> None:
+        if call_id in self._inside:
+            self._talking.add(call_id)
         figures = self.of(queue)
         figures.answered += 1
         figures.answered_wait_seconds += waited
@@ -159,7 +184,7 @@ class QueueStatistics:
     def _adopted(self, call: Call) -> None:
         """One that is counted as offered has been answered. Of one known from the desk alone nothing is."""
         if (queue := self._inside.get(call.call_id)) and call.queued_at and call.answered_at:
-            self._answered(queue, max(0.0, (call.answered_at - call.queued_at).total_seconds()))
+            self._answered(call.call_id, queue, max(0.0, (call.answered_at - call.queued_at).total_seconds()))
 
     def _served_elsewhere(self, event: ev.CallServedElsewhere) -> None:
         call = event.call
@@ -167,14 +192,18 @@ class QueueStatistics:
             return
         self._queued(call.call_id, call.queue)
         if call.answered_at is not None:
-            self._answered(call.queue, event.wait_seconds)
+            self._answered(call.call_id, call.queue, event.wait_seconds)
             self.of(call.queue).talk_seconds += ((call.ended_at or event.at) - call.answered_at).total_seconds()
-        self._inside.pop(call.call_id, None)
+        self._forget(call.call_id)
         self._left(call.queue, call.termination)
 
     def _ended(self, event: ev.CallEnded) -> None:
-        self._inside.pop(event.call_id, None)
+        self._forget(event.call_id)
         self._left(event.queue, event.termination)
+
+    def _forget(self, call_id: CallId) -> None:
+        self._inside.pop(call_id, None)
+        self._talking.discard(call_id)
 
     def _left(self, queue: QueueName | None, termination: Termination | None) -> None:
         if queue is None or termination is None:

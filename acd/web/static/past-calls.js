@@ -17,11 +17,15 @@ const KINDS = {
 const time = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "medium" });
 const agentName = (id) => (id ?? "").replace(/^agent_/, "");
 
-export function PastCalls({ queues }) {
+const PAGE = 15;
+
+export function PastCalls({ queues, agents = [] }) {
+  const [shown, setShown] = useState(PAGE);
   const [calls, setCalls] = useState(null);
   const [problem, setProblem] = useState("");
   const [chosen, setChosen] = useState(null);
   const labels = new Map(queues.map((queue) => [queue.name, queue.label]));
+  const names = new Map(agents.map((agent) => [agent.agent_id, agent.name]));
 
   async function load() {
     setProblem("");
@@ -36,29 +40,30 @@ export function PastCalls({ queues }) {
   }, []);
 
   return html`<section class="card past-calls" aria-labelledby="past-calls-heading">
-    <h2 id="past-calls-heading">Calls of the last day</h2>
-    <button type="button" onClick=${load}>Refresh</button>
+    <div class="heading"><h2 id="past-calls-heading">Calls of the last day</h2>
+      <button type="button" onClick=${load}>Refresh</button></div>
     ${problem && html`<p class="notice problem" role="status">${problem}</p>`}
     <div class="scroll"><table>
       <thead><tr><th scope="col">Began</th><th scope="col">Caller</th><th scope="col">Queue</th><th scope="col">Agent</th>
         <th scope="col">Result</th><th scope="col" class="figure">Waited</th><th scope="col" class="figure">Talk</th><th scope="col">Ticket</th>
         <th scope="col"><span class="sr-only">Details</span></th></tr></thead>
       <tbody>
-        ${(calls ?? []).map((call) => html`<${CallRow} key=${call.call_id} call=${call} labels=${labels}
+        ${(calls ?? []).slice(0, shown).map((call) => html`<${CallRow} key=${call.call_id} call=${call} labels=${labels} names=${names}
           isChosen=${chosen === call.call_id} choose=${() => setChosen(chosen === call.call_id ? null : call.call_id)} />`)}
         ${calls?.length === 0 && html`<tr><td colspan="9" class="muted">There were no calls.</td></tr>`}
       </tbody>
     </table></div>
+    ${calls?.length > shown && html`<button type="button" onClick=${() => setShown(shown + PAGE)}>Show more</button>`}
   </section>`;
 }
 
-function CallRow({ call, labels, isChosen, choose }) {
+function CallRow({ call, labels, names, isChosen, choose }) {
   return html`
     <tr data-call=${call.call_id}>
       <td>${call.started_at ? time.format(new Date(call.started_at)) : "–"}</td>
       <td>${call.caller_name || call.number || "withheld"}</td>
       <td>${labels.get(call.queue) ?? call.queue ?? ""}</td>
-      <td>${agentName(call.agent_id)}</td>
+      <td>${names.get(call.agent_id) ?? agentName(call.agent_id)}</td>
       <td>${(call.result ?? "in progress").replaceAll("_", " ")}</td>
       <td class="figure clock">${call.wait_seconds === null ? "–" : asClock(call.wait_seconds)}</td>
       <td class="figure clock">${call.talk_seconds > 0 ? asClock(call.talk_seconds) : "–"}</td>

@@ -33,7 +33,7 @@ function SupervisorPage({ user }) {
       <${Queues} queues=${state.queues} now=${now} open=${open} />
       <${Waiting} state=${state} now=${now} open=${open} />
       <${Agents} state=${state} now=${now} open=${open} canListen=${Boolean(user.extension)} />
-      <${PastCalls} queues=${state.queues} />
+      <${PastCalls} queues=${state.queues} agents=${state.agents} />
       <${Incidents} />
       <${Surveys} queues=${state.queues} />
       <${AuditLog} />

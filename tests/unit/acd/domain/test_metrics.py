@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from acd.domain import commands as cmd
@@ -131,3 +133,27 @@ def test_figures_folded_from_the_journal_are_the_same() -> None:
     assert again.of(SUPPORT) == floor.statistics.of(SUPPORT)
     assert again.of(QueueName("never")) == QueueFigures()
     assert floor.stage(FIRST) is None
+
+
+def test_a_new_day_counts_anew_and_takes_over_who_waits() -> None:
+    floor = Floor()
+    floor.agent("alice")
+    floor.queue()
+    floor.answer()
+    floor.queue("2.1")
+    floor.pass_time(24 * 3600)
+    floor.end()
+    assert floor.statistics.of(SUPPORT) == QueueFigures(offered=1, talk_seconds=24 * 3600)
+    floor.end(SECOND)
+    assert floor.statistics.of(SUPPORT).abandoned == 1
+
+
+def test_a_day_begins_at_midnight_where_the_service_is() -> None:
+    floor = Floor()
+    floor.queue()  # at 9:00 UTC, 23:00 on Kiritimati
+    floor.end()
+    floor.pass_time(2 * 3600)
+    floor.queue("2.1")
+    there = QueueStatistics(ZoneInfo("Pacific/Kiritimati"))
+    there.hear(floor.events)
+    assert (there.of(SUPPORT).offered, floor.statistics.of(SUPPORT).offered) == (1, 2)
