@@ -84,7 +84,7 @@ async def test_a_call_from_the_carriers_address_is_the_trunks_whatever_name_it_c
 
 
 @pytest.mark.parametrize("user", ["agent-1001", "trunk", "1001", "stranger"])
-@pytest.mark.parametrize("source", ["127.0.0.1", "127.0.0.3"])
+@pytest.mark.parametrize("source", ["127.0.0.1", "127.0.0.4"])
 async def test_elsewhere_a_name_without_its_password_is_nobody(
     asterisk: RunningAsterisk, user: str, source: str
 ) -> None:
