@@ -9,6 +9,8 @@ from functools import partial
 from heapq import heappop, heappush
 from itertools import count
 
+from msgspec.structs import replace
+
 from acd.domain import commands as cmd
 from acd.domain import effects as fx
 from acd.domain import events as ev
@@ -16,6 +18,7 @@ from acd.domain.agent import AgentState
 from acd.domain.call import CallStage, Reason
 from acd.domain.engine import Engine
 from acd.domain.ids import AgentId, CallId, QueueName, call_id_of
+from acd.domain.people import OfferMode, PeopleRules, WrapUpPolicy
 from acd.simulation.day import NOBODY, Day, DayAgent, DayCall, Does, Move
 from acd.simulation.observer import Observer
 
@@ -58,7 +61,10 @@ class Simulation:
     # the day -------------------------------------------------------------------------------------------------
 
     def _open_up(self) -> None:
-        self._give(cmd.ConfigureQueues(queues=self._day.policies, rules=self._day.rules))
+        # What people say and press at their screens (codes, offers to accept, which reason) routes nothing: not played.
+        policies = (replace(each, wrap_up=WrapUpPolicy(), offer_mode=OfferMode.RING) for each in self._day.policies)
+        rules = replace(self._day.rules, people=PeopleRules())
+        self._give(cmd.ConfigureQueues(queues=tuple(policies), rules=rules))
         for agent in self._day.agents:
             self._give(cmd.RegisterAgent(profile=agent.profile))
             for move in agent.moves:

@@ -103,16 +103,17 @@ async def _empty(queues: FallbackQueues) -> None:
 
 async def test_members_come_change_and_go(house: House) -> None:
     queues = house.queues
-    assert await queues.members() == {"support": {}, "orders": {}}
+    assert await queues.members() == {"support": {}, "orders": {}, "access": {}}
     await queues.add("support", ALICE)
     await queues.add("support", BRUNO)
     await queues.add("orders", BRUNO)
-    assert await queues.members() == {"support": {"1001": ALICE, "1002": BRUNO}, "orders": {"1002": BRUNO}}
+    both = {"1001": ALICE, "1002": BRUNO}
+    assert await queues.members() == {"support": both, "orders": {"1002": BRUNO}, "access": {}}
     renamed = StandIn("1001", "alice martin", 2)
     await queues.add("support", renamed)
     await queues.remove("orders", "1002")
     await queues.remove("orders", "1002")  # not there is no error
-    assert await queues.members() == {"support": {"1001": renamed, "1002": BRUNO}, "orders": {}}
+    assert await queues.members() == {"support": {"1001": renamed, "1002": BRUNO}, "orders": {}, "access": {}}
 
 
 async def test_a_queue_that_the_switch_does_not_have_takes_nobody(house: House) -> None:

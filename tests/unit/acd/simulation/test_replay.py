@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 from pathlib import Path
 from statistics import fmean
@@ -9,6 +10,7 @@ from statistics import fmean
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from acd.adapters.bus.frames import header, pack
 from acd.adapters.bus.journal_files import EVENTS, name_of
@@ -17,6 +19,7 @@ from acd.domain import events as ev
 from acd.domain.agent import AgentState
 from acd.domain.ids import CallId, QueueName
 from acd.domain.journal_format import VERSION, Record, encode_event, encode_record
+from acd.domain.people import OfferMode, PeopleRules, ReasonPolicy, WrapUpCode, WrapUpPolicy
 from acd.simulation.day import Does
 from acd.simulation.observer import Observer
 from acd.simulation.patience import Observation, Patience
@@ -114,6 +117,19 @@ def test_a_changed_configuration_gives_another_day_with_the_same_calls(recording
     )
     assert strict["support"]["abandoned_share"] > was["support"]["abandoned_share"]
     assert strict["orders"]["service_level"] > was["orders"]["service_level"]  # their agents are left alone
+
+
+def test_what_agents_must_press_or_say_at_their_screens_holds_nobody_up(recording: Recording) -> None:
+    """Codes that a queue requires, offers to be accepted, reasons of another site: none of it routes anything."""
+    strict = WrapUpPolicy(codes=(WrapUpCode(code="solved", label="Solved"),), is_code_required=True)
+    as_was = as_it_was(recording.workload)
+    demanding = dataclasses.replace(
+        as_was,
+        policies=tuple(replace(each, wrap_up=strict, offer_mode=OfferMode.ACCEPT) for each in as_was.policies),
+        rules=replace(as_was.rules, people=PeopleRules(reasons=(ReasonPolicy(name="tea", label="Tea"),))),
+    )
+    again = Simulation(replayed_day(recording.workload, demanding, 0)).run()
+    assert figures(again) == figures(played(recording.workload))
 
 
 def test_agents_may_be_trained_or_stay_at_home(recording: Recording) -> None:
