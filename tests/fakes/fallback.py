@@ -10,7 +10,7 @@ from acd.service.ports import FallbackQueues, StandIn, TelephonyError
 class FakeFallbackQueues(FallbackQueues):
     """`callers` wait, by Linkedid in their order; those in `answered` are not given back any more."""
 
-    def __init__(self, queues: Iterable[str] = ("support", "orders", "access")) -> None:
+    def __init__(self, queues: Iterable[str] = ("support", "orders")) -> None:
         self.kept: dict[str, dict[str, StandIn]] = {queue: {} for queue in queues}
         self.callers: list[str] = []
         self.answered: set[str] = set()

@@ -35,7 +35,7 @@ class House(ABC):
 
 class FakeHouse(House):
     def __init__(self) -> None:
-        self.queues = self.fake = FakeFallbackQueues()
+        self.queues = self.fake = FakeFallbackQueues(("support", "orders", "access"))
 
     async def caller_waits(self) -> str:
         self.fake.callers.append("1.1")
