@@ -13,7 +13,7 @@ callers on the line; for the rest see `work_figures`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 import msgspec
 from msgspec import Raw, Struct
@@ -88,6 +88,7 @@ class QueueStatistics:
     def __init__(self, zone: tzinfo = UTC) -> None:
         self._zone = zone
         self._day: date | None = None
+        self._day_ends: datetime | None = None  # not asked of the time zone at every event
         self._talking: set[CallId] = set()  # of those inside
         self._figures: dict[QueueName, QueueFigures] = {}
         self._policies: dict[QueueName, QueuePolicy] = {}
@@ -113,11 +114,11 @@ class QueueStatistics:
         picture = msgspec.json.decode(pieces[0], type=StatisticsPicture)
         self._figures, self._policies, self._inside = picture.figures, picture.policies, picture.inside
         self._talking, self._day = picture.talking, picture.day
+        self._day_ends = self._end_of(picture.day) if picture.day is not None else None
 
     def apply(self, event: ev.Event) -> None:
-        day = event.at.astimezone(self._zone).date()
-        if self._day is None or day > self._day:
-            self._begin(day)
+        if self._day_ends is None or event.at >= self._day_ends:
+            self._begin(event.at.astimezone(self._zone).date())
         if is_of_other_kind(event):
             count(self, event)
             return
@@ -154,8 +155,12 @@ class QueueStatistics:
             case ev.CallEnded():
                 self._ended(event)
 
+    def _end_of(self, day: date) -> datetime:
+        return datetime.combine(day + timedelta(days=1), time(), self._zone)
+
     def _begin(self, day: date) -> None:
         is_first, self._day = self._day is None, day
+        self._day_ends = self._end_of(day)
         if is_first:
             return
         self._figures = {}
